@@ -73,13 +73,13 @@ static void make_norm(ResidualStep *step, RuleOp op, Module *parent, const char 
     }
 }
 
-static void make_linear(ResidualStep *step, Module *parent, const ResidualStep *bias, int C)
+static void make_linear(ResidualStep *step, Module *parent, const double *bias, int C)
 {
     RuleLinear *made = memory_allocate_zeroed(1, sizeof *made, "a rule's linear");
     linear_init(&made->linear, parent, step->label, C, C, true);
     made->linear.module.kind = &rule_linear_kind;
     made->has_bias = bias != NULL;
-    made->bias = bias == NULL ? 0 : bias->constant;
+    made->bias = bias == NULL ? 0 : *bias;
     step->module = &made->linear.module;
 }
 
@@ -91,11 +91,14 @@ void residual_init(Residual *residual, Module *parent, ResidualNames names, cons
     residual->steps = memory_allocate_zeroed((size_t)half->n_steps, sizeof(ResidualStep), "a residual rule");
     int norms = 0;
     int others = 0;
+    double constants[RESIDUAL_LENGTH];
+    rule_constants(half, place, constants);
     for (int i = 0; i < half->n_steps; i++) {
-        const RuleStep *rule_step = &half->steps[i];
+        RuleOp op = half->steps[i].op;
+        int b = half->steps[i].b;
         ResidualStep *step = &residual->steps[i];
-        RuleOp op = rule_step->op;
-        if (op == RULE_NORM || op == RULE_RMS || op == RULE_DYT) {
+        step->constant = constants[i];
+        if (rule_is_norm(op)) {
             norms++;
             make_norm(step, op, parent, names.norm, norms, C);
         } else if (op == RULE_SCALAR || op == RULE_VECTOR || op == RULE_LINEAR) {
@@ -104,13 +107,9 @@ void residual_init(Residual *residual, Module *parent, ResidualNames names, cons
             }
             others++;
             snprintf(step->label, sizeof step->label, "p%d", others);
-        } else if (rule_step->size == RULE_CONSTANT) {
-            double a = rule_step->a < 0 ? 0 : residual->steps[rule_step->a].constant;
-            double b = rule_step->b < 0 ? 0 : residual->steps[rule_step->b].constant;
-            step->constant = op == RULE_NUMBER ? rule_step->number : rule_constant(op, a, b, place);
         }
         if (op == RULE_LINEAR) {
-            make_linear(step, &residual->module, rule_step->b < 0 ? NULL : &residual->steps[rule_step->b], C);
+            make_linear(step, &residual->module, b < 0 ? NULL : &constants[b], C);
         } else if (op == RULE_SCALAR || op == RULE_VECTOR) {
             step->value = module_add_parameter(&residual->module, step->label, SHAPE(op == RULE_SCALAR ? 1 : C));
         }

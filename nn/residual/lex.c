@@ -1,4 +1,4 @@
-// lex.c: see lex.h.
+// lex.c: reading the text of a rule: see rule.h.
 
 #include "nn/residual/rule.h"
 

@@ -26,7 +26,7 @@ static int parse_expr(Parser *p);
 
 static const RuleWord *find_word(const char *word)
 {
-    for (int i = 0; i < rule_words_all; i++) {
+    for (int i = 0; i < rule_words_count; i++) {
         if (strcmp(rule_words[i].name, word) == 0) {
             return &rule_words[i];
         }
@@ -65,11 +65,12 @@ static int append(Parser *p, RuleStep step)
         lex_fail(p, step.column, b->number == 0 ? "division by zero" : "division by %g, which overflows", b->number);
     }
     if (step.size == RULE_CONSTANT && !step.varies) {
-        step.number = step.op == RULE_NUMBER ? step.number : rule_constant(step.op, a->number, b->number, (ResidualPlace){0});
+        step.number = rule_constant(&step, a->number, b->number, (ResidualPlace){0});
         if (!isfinite(step.number)) {
             lex_fail(p, step.column, "a constant that is not finite");
         }
     }
+    half->varies = half->varies || step.varies;
     *LIST_ADD(half->steps, half->n_steps, half->capacity, "a residual rule") = step;
     return half->n_steps - 1;
 }
@@ -130,28 +131,40 @@ static int parse_number(Parser *p)
     return append(p, (RuleStep){.op = RULE_NUMBER, .column = at, .a = -1, .b = -1, .number = number});
 }
 
+// The name that is most like a word.
+typedef struct Nearest {
+    const char *name; // NULL: none is
+    int away;         // letters
+} Nearest;
+
+static void compare_name(Nearest *nearest, const char *word, const char *name)
+{
+    int away = word_distance(word, name);
+    if (away < nearest->away) {
+        *nearest = (Nearest){name, away};
+    }
+}
+
 static void fail_unknown(Parser *p, const char *word, bool function, int at)
 {
     char known[200 + RESIDUAL_BINDINGS * (RESIDUAL_NAME + 2)] = "";
-    const char *names[RESIDUAL_BINDINGS + 24];
-    int n = 0;
-    for (int i = function ? rule_words_values : 0; i < (function ? rule_words_all : rule_words_values); i++) {
-        names[n] = rule_words[i].name;
-        n++;
+    int half_word = (int)strlen(word) / 2;
+    Nearest nearest = {NULL, half_word < 1 ? 2 : half_word + 1};
+    for (int i = 0; i < rule_words_count + p->half->n_bindings; i++) {
+        const RuleWord *built_in = i < rule_words_count ? &rule_words[i] : NULL;
+        const char *name = built_in != NULL ? built_in->name : p->half->bindings[i - rule_words_count].name;
+        if (function == (built_in != NULL && is_function(built_in))) {
+            strcat(strcat(known, known[0] == '\0' ? "" : ", "), name);
+            compare_name(&nearest, word, name);
+        }
     }
-    for (int i = 0; !function && i < p->half->n_bindings; i++) {
-        names[n] = p->half->bindings[i].name;
-        n++;
+    bool whole = nearest.name == NULL && strcmp(p->text, word) == 0; // then it may be a rule's name
+    for (int i = 0; whole && i < residual_table_count; i++) {
+        compare_name(&nearest, word, residual_table[i].name);
     }
-    for (int i = 0; i < n; i++) {
-        strcat(strcat(known, i == 0 ? "" : ", "), names[i]);
-    }
-    char hint[80];
-    rule_suggest(word, names, n, sizeof names[0], hint, sizeof hint);
-    if (hint[0] == '\0' && strcmp(p->text, word) == 0) { // a rule's name, misspelled
-        rule_suggest(word, &residual_table[0].name, residual_table_count, sizeof residual_table[0], hint, sizeof hint);
-    }
-    lex_fail(p, at, "unknown %s '%s' (known: %.300s)%s", function ? "function" : "name", word, known, hint);
+    bool found = nearest.name != NULL;
+    lex_fail(p, at, "unknown %s '%s' (known: %.300s)%s%s%s", function ? "function" : "name", word, known, found ? "; did you mean " : "",
+             found ? nearest.name : "", found ? "?" : "");
 }
 
 static int parse_call(Parser *p, const char *name, const RuleWord *word, int at)

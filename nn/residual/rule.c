@@ -1,4 +1,4 @@
-// rule.c: the words of the language, constants, the normal form, and similar names.
+// rule.c: the words of the language, constants, and the normal form.
 
 #include "nn/residual/rule.h"
 
@@ -28,8 +28,7 @@ const RuleWord rule_words[] = {
     {"stop", RULE_STOP, RULE_CONSTANT},
 };
 
-const int rule_words_all = sizeof rule_words / sizeof rule_words[0];
-const int rule_words_values = 7;
+const int rule_words_count = sizeof rule_words / sizeof rule_words[0];
 
 const RuleHalf *rule_half(const ResidualRule *rule, int half)
 {
@@ -46,9 +45,15 @@ int rule_find(const RuleHalf *half, RuleOp op)
     return -1;
 }
 
-double rule_constant(RuleOp op, double a, double b, ResidualPlace place)
+bool rule_is_norm(RuleOp op)
 {
-    switch (op) {
+    return op == RULE_NORM || op == RULE_RMS || op == RULE_DYT;
+}
+
+double rule_constant(const RuleStep *step, double a, double b, ResidualPlace place)
+{
+    switch (step->op) {
+    case RULE_NUMBER: return step->number;
     case RULE_l: return place.l;
     case RULE_L: return place.L;
     case RULE_s: return place.s;
@@ -63,6 +68,16 @@ double rule_constant(RuleOp op, double a, double b, ResidualPlace place)
     case RULE_TANH: return tanh(a);
     case RULE_SQRT: return sqrt(a);
     default: return a; // stop, and a name that stands for a
+    }
+}
+
+void rule_constants(const RuleHalf *half, ResidualPlace place, double *values)
+{
+    for (int i = 0; i < half->n_steps; i++) {
+        const RuleStep *step = &half->steps[i];
+        double a = step->a < 0 ? 0 : values[step->a];
+        double b = step->b < 0 ? 0 : values[step->b];
+        values[i] = step->size == RULE_CONSTANT ? rule_constant(step, a, b, place) : 0;
     }
 }
 
@@ -138,7 +153,7 @@ static void put_step(Printer *printer, int step, int least)
     } else if (s->op == RULE_BOUND) {
         put(printer, printer->half->bindings[s->binding].name);
     }
-    for (int i = 0; i < rule_words_all; i++) {
+    for (int i = 0; i < rule_words_count; i++) {
         if (rule_words[i].op == s->op) {
             put(printer, rule_words[i].name);
         }
@@ -171,21 +186,4 @@ char *rule_print(const ResidualRule *rule)
     }
     put_byte(&printer, '\0');
     return printer.text;
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Similar names
-
-void rule_suggest(const char *word, const char *const *names, int n, size_t stride, char *text, size_t size)
-{
-    int least = (int)strlen(word) / 2 < 1 ? 2 : (int)strlen(word) / 2 + 1;
-    text[0] = '\0';
-    for (int i = 0; i < n; i++) {
-        const char *name = *(const char *const *)((const char *)names + (size_t)i * stride);
-        int away = word_distance(word, name);
-        if (away < least) {
-            least = away;
-            snprintf(text, size, "; did you mean %s?", name);
-        }
-    }
 }

@@ -40,7 +40,8 @@ typedef struct RuleHalf {
     int n_steps, capacity;
     RuleBinding bindings[RESIDUAL_BINDINGS];
     int n_bindings;
-    int result; // the step whose result is the stream
+    int result;  // the step whose result is the stream
+    bool varies; // do its constants depend on l, L, s or S?
 } RuleHalf;
 
 struct ResidualRule {
@@ -60,19 +61,19 @@ typedef struct RuleWord {
 } RuleWord;
 
 extern const RuleWord rule_words[];
-extern const int rule_words_values, rule_words_all; // values come first
+extern const int rule_words_count;
 
 // Parses text. The caller frees the result with rule_free. NULL and an error if text is not a rule.
 ResidualRule *rule_parse(const char *text, Error *error);
 void rule_free(ResidualRule *rule);
 char *rule_print(const ResidualRule *rule); // the normal form; the caller frees it
 
-const RuleHalf *rule_half(const ResidualRule *rule, int half);            // the only one serves both
-int rule_find(const RuleHalf *half, RuleOp op);                           // the first such step; -1: none
-double rule_constant(RuleOp op, double a, double b, ResidualPlace place); // the value of an operation between constants
-
-// Writes "; did you mean NAME?" if one of the n names is similar, else "". They are stride bytes apart.
-void rule_suggest(const char *word, const char *const *names, int n, size_t stride, char *text, size_t size);
+const RuleHalf *rule_half(const ResidualRule *rule, int half);                       // the only one serves both
+int rule_find(const RuleHalf *half, RuleOp op);                                      // the first such step; -1: none
+bool rule_is_norm(RuleOp op);                                                        // norm, rms or dyt?
+double rule_constant(const RuleStep *step, double a, double b, ResidualPlace place); // the value of a constant with these operands
+// The values of a half's constants at a place in a network, by step: values (RESIDUAL_LENGTH). 0 for steps that are not constants.
+void rule_constants(const RuleHalf *half, ResidualPlace place, double *values);
 
 // ------------------------------------------------------------------------------------------------------------
 // lex.c: reading a rule's text, character by character and word by word

@@ -128,32 +128,32 @@ const char *residual_text(const ResidualRule *rule)
 // ------------------------------------------------------------------------------------------------------------
 // Checks and counts
 
-static bool is_norm(RuleOp op)
+static bool has(const ResidualRule *rule, RuleOp op)
 {
-    return op == RULE_NORM || op == RULE_RMS || op == RULE_DYT;
+    return rule_find(rule_half(rule, 0), op) >= 0 || rule_find(rule_half(rule, 1), op) >= 0;
+}
+
+// The step that makes the result, whatever name it has.
+static const RuleStep *last_step(const RuleHalf *half)
+{
+    const RuleStep *last = &half->steps[half->result];
+    while (last->op == RULE_BOUND) {
+        last = &half->steps[last->a];
+    }
+    return last;
 }
 
 bool residual_final_norm(const ResidualRule *rule)
 {
     REQUIRE(rule);
-    bool norms = false;
-    for (int half = 0; half < rule->n_halves; half++) {
-        for (int i = 0; i < rule->halves[half].n_steps; i++) {
-            norms |= is_norm(rule->halves[half].steps[i].op);
-        }
-    }
-    const RuleHalf *last = rule_half(rule, 1);
-    int end = last->result;
-    while (last->steps[end].op == RULE_BOUND) {
-        end = last->steps[end].a;
-    }
-    return norms && !is_norm(last->steps[end].op);
+    bool norms = has(rule, RULE_NORM) || has(rule, RULE_RMS) || has(rule, RULE_DYT);
+    return norms && !rule_is_norm(last_step(rule_half(rule, 1))->op);
 }
 
 bool residual_uses_x0(const ResidualRule *rule)
 {
     REQUIRE(rule);
-    return rule_find(rule_half(rule, 0), RULE_X0) >= 0 || rule_find(rule_half(rule, 1), RULE_X0) >= 0;
+    return has(rule, RULE_X0);
 }
 
 // A step's result as constant + shortcut*h + branch*f(...); NaN if it is not such a sum.
@@ -161,28 +161,26 @@ typedef struct Terms {
     double constant, shortcut, branch;
 } Terms;
 
-static Terms terms_of(const RuleStep *step, Terms a, Terms b, const RuleHalf *half, ResidualPlace place)
+// x a + y b
+static Terms add_terms(double x, Terms a, double y, Terms b)
+{
+    return (Terms){x * a.constant + y * b.constant, x * a.shortcut + y * b.shortcut, x * a.branch + y * b.branch};
+}
+
+static Terms terms_of(const RuleHalf *half, const RuleStep *step, Terms a, Terms b)
 {
     const Terms other = {NAN, NAN, NAN};
-    if (step->size == RULE_CONSTANT) {
-        return (Terms){.constant = step->op == RULE_NUMBER ? step->number : rule_constant(step->op, a.constant, b.constant, place)};
-    }
+    bool a_constant = step->a >= 0 && half->steps[step->a].size == RULE_CONSTANT;
+    bool b_constant = step->b >= 0 && half->steps[step->b].size == RULE_CONSTANT;
     switch (step->op) {
     case RULE_H: return (Terms){.shortcut = 1};
     case RULE_F: return (Terms){.branch = 1};
     case RULE_BOUND: return a;
-    case RULE_NEGATE: return (Terms){-a.constant, -a.shortcut, -a.branch};
-    case RULE_ADD: return (Terms){a.constant + b.constant, a.shortcut + b.shortcut, a.branch + b.branch};
-    case RULE_SUBTRACT: return (Terms){a.constant - b.constant, a.shortcut - b.shortcut, a.branch - b.branch};
-    case RULE_MULTIPLY:
-    case RULE_DIVIDE:
-        if (half->steps[step->b].size == RULE_CONSTANT) {
-            double times = step->op == RULE_DIVIDE ? 1 / b.constant : b.constant;
-            return (Terms){a.constant * times, a.shortcut * times, a.branch * times};
-        }
-        return step->op == RULE_MULTIPLY && half->steps[step->a].size == RULE_CONSTANT
-                 ? (Terms){a.constant * b.constant, a.constant * b.shortcut, a.constant * b.branch}
-                 : other;
+    case RULE_NEGATE: return add_terms(-1, a, 0, b);
+    case RULE_ADD: return add_terms(1, a, 1, b);
+    case RULE_SUBTRACT: return add_terms(1, a, -1, b);
+    case RULE_MULTIPLY: return b_constant ? add_terms(b.constant, a, 0, b) : a_constant ? add_terms(0, a, a.constant, b) : other;
+    case RULE_DIVIDE: return b_constant ? add_terms(1 / b.constant, a, 0, b) : other;
     default: return other;
     }
 }
@@ -191,17 +189,17 @@ bool residual_norm_gains(const ResidualRule *rule, ResidualPlace place, double *
 {
     REQUIRE(rule, shortcut, branch);
     const RuleHalf *half = rule_half(rule, place.half);
+    const RuleStep *last = last_step(half);
+    double constants[RESIDUAL_LENGTH];
     Terms terms[RESIDUAL_LENGTH];
-    int end = half->result;
+    rule_constants(half, place, constants);
     for (int i = 0; i < half->n_steps; i++) {
         const RuleStep *step = &half->steps[i];
-        terms[i] = terms_of(step, step->a < 0 ? (Terms){0} : terms[step->a], step->b < 0 ? (Terms){0} : terms[step->b], half, place);
+        Terms a = step->a < 0 ? (Terms){0} : terms[step->a];
+        Terms b = step->b < 0 ? (Terms){0} : terms[step->b];
+        terms[i] = step->size == RULE_CONSTANT ? (Terms){.constant = constants[i]} : terms_of(half, step, a, b);
     }
-    while (half->steps[end].op == RULE_BOUND) {
-        end = half->steps[end].a;
-    }
-    bool is_outer = half->steps[end].op == RULE_NORM || half->steps[end].op == RULE_RMS;
-    Terms inside = is_outer ? terms[half->steps[end].a] : (Terms){NAN, NAN, NAN};
+    Terms inside = last->op == RULE_NORM || last->op == RULE_RMS ? terms[last->a] : (Terms){NAN, NAN, NAN};
     *shortcut = inside.shortcut;
     *branch = inside.branch;
     return inside.constant == 0 && inside.shortcut != 0 && isfinite(inside.shortcut) && isfinite(inside.branch);
@@ -223,14 +221,11 @@ static bool check_place(const ResidualRule *rule, ResidualPlace place, Error *er
 {
     const RuleHalf *half = rule_half(rule, place.half);
     double values[RESIDUAL_LENGTH];
+    rule_constants(half, place, values);
     for (int i = 0; i < half->n_steps; i++) {
         const RuleStep *step = &half->steps[i];
         bool by_constant = step->op == RULE_DIVIDE && half->steps[step->b].size == RULE_CONSTANT;
-        values[i] = step->number;
-        if (step->varies) {
-            values[i] = rule_constant(step->op, step->a < 0 ? 0 : values[step->a], step->b < 0 ? 0 : values[step->b], place);
-        }
-        if ((step->varies && !isfinite(values[i])) || (by_constant && !isfinite(1 / values[step->b]))) {
+        if (!isfinite(values[i]) || (by_constant && !isfinite(1 / values[step->b]))) {
             return error_set(error,
                              "column %d: not finite in block %d of %d, sublayer %d (expected a finite constant, and no division by "
                              "zero)",
@@ -240,22 +235,11 @@ static bool check_place(const ResidualRule *rule, ResidualPlace place, Error *er
     return true;
 }
 
-// Do its constants depend on the place in the network?
-static bool varies(const ResidualRule *rule)
-{
-    bool any = false;
-    for (int half = 0; half < rule->n_halves; half++) {
-        for (int i = 0; i < rule->halves[half].n_steps; i++) {
-            any = any || rule->halves[half].steps[i].varies;
-        }
-    }
-    return any;
-}
-
 bool residual_check(const ResidualRule *rule, int n_layer, Error *error)
 {
     REQUIRE(rule, error);
-    int blocks = varies(rule) ? n_layer : 1; // else one block is like the others
+    bool varies = rule->halves[0].varies || rule->halves[1].varies;
+    int blocks = varies ? n_layer : 1; // else one block is like the others
     if (blocks > RESIDUAL_BLOCKS) {
         return error_set(error, "%d blocks with a rule of l, L, s or S (expected at most %d)", n_layer, RESIDUAL_BLOCKS);
     }
