@@ -8,41 +8,25 @@
 #include <limits.h>
 #include <stdlib.h>
 
-// Marks what node was computed from, and says whether start is among it. marks[i] stands for node number first + i.
-static bool mark_inputs(const TapeNode *node, const Tensor *start, int first, unsigned char *marks)
-{
-    for (int i = 0; i < node->n_inputs; i++) {
-        const Tensor *input = node->inputs[i];
-        if (input == start) {
-            return true;
-        }
-        if (input->node != NULL && input->node->index >= first) {
-            marks[input->node->index - first] = 1;
-        }
-    }
-    return false;
-}
-
-// Is long_way computed from start through at least one operation? Walks back over the part of the tape between the two.
+// Is long_way computed from start through at least one operation? Looks at the part of the tape between the two.
 static bool depends_on(const Tape *tape, const Tensor *long_way, const Tensor *start)
 {
-    if (long_way->node == NULL) {
-        return false;
-    }
-    int last = long_way->node->index;
     int first = start->node == NULL ? 0 : start->node->index + 1;
+    int last = long_way->node == NULL ? -1 : long_way->node->index;
     if (last < first) {
         return false;
     }
-    unsigned char *marks = memory_allocate_zeroed((size_t)(last - first + 1), 1, "a walk over the tape");
-    marks[last - first] = 1;
-    bool found = false;
-    for (int i = last; i >= first && !found; i--) {
-        if (marks[i - first]) {
-            found = mark_inputs(tape->nodes[i], start, first, marks);
+    bool *depends = memory_allocate_zeroed((size_t)(last - first + 1), sizeof *depends, "a walk over the tape"); // does node first + i?
+    for (int i = first; i <= last; i++) {
+        const TapeNode *node = tape->nodes[i];
+        for (int k = 0; k < node->n_inputs; k++) {
+            const Tensor *input = node->inputs[k];
+            bool between = input->node != NULL && input->node->index >= first;
+            depends[i - first] |= input == start || (between && depends[input->node->index - first]);
         }
     }
-    free(marks);
+    bool found = depends[last - first];
+    free(depends);
     return found;
 }
 
