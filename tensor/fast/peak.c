@@ -146,14 +146,20 @@ static double seconds_of(struct timespec time)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-// Runs all works, one thread each, and returns the seconds from the first start to the last end.
-static double run_together(Work *works, int threads)
+// Runs the work on so many threads, each on the next n values, and returns the seconds from the first start to the last end.
+static double run_together(const char *function, int threads, Work work)
 {
-    pthread_barrier_t start;
+    Work works[THREADS_AT_MOST];
     pthread_t ids[THREADS_AT_MOST];
+    pthread_barrier_t start;
+    if (threads < 1 || threads > THREADS_AT_MOST) {
+        fail_mistake(HERE, "%s: %d threads; must be 1 to %d", function, threads, THREADS_AT_MOST);
+    }
     pthread_barrier_init(&start, NULL, (unsigned)threads);
+    work.start = &start;
     for (int i = 0; i < threads; i++) {
-        works[i].start = &start;
+        works[i] = work;
+        works[i].values = work.values == NULL ? NULL : work.values + (size_t)i * work.n;
         if (pthread_create(&ids[i], NULL, work_run, &works[i]) != 0) {
             fail_memory(sizeof(Work), "a thread");
         }
@@ -171,36 +177,19 @@ static double run_together(Work *works, int threads)
     return last - first;
 }
 
-static void check_threads(const char *function, int threads)
-{
-    if (threads < 1 || threads > THREADS_AT_MOST) {
-        fail_mistake(HERE, "%s: %d threads; must be 1 to %d", function, threads, THREADS_AT_MOST);
-    }
-}
-
 double machine_flops(int threads, size_t rounds)
 {
-    check_threads("machine_flops", threads);
-    Work works[THREADS_AT_MOST];
-    for (int i = 0; i < threads; i++) {
-        works[i] = (Work){.rounds = rounds == 0 ? 1 : rounds};
-    }
-    double seconds = run_together(works, threads);
-    double flops = 2.0 * (double)widest()->sums * (double)works[0].rounds * threads;
-    return flops / seconds;
+    size_t at_least_one = rounds == 0 ? 1 : rounds;
+    double seconds = run_together("machine_flops", threads, (Work){.rounds = at_least_one});
+    return 2.0 * (double)widest()->sums * (double)at_least_one * threads / seconds;
 }
 
 double machine_bandwidth(int threads, const float *values, size_t n)
 {
-    check_threads("machine_bandwidth", threads);
-    size_t each = n / (size_t)threads / READ_STEP * READ_STEP;
+    size_t each = threads < 1 ? n : n / (size_t)threads / READ_STEP * READ_STEP;
     if (each == 0) {
         fail_mistake(HERE, "machine_bandwidth: %zu numbers are too few for %d threads", n, threads);
     }
-    Work works[THREADS_AT_MOST];
-    for (int i = 0; i < threads; i++) {
-        works[i] = (Work){.values = values + (size_t)i * each, .n = each};
-    }
-    double seconds = run_together(works, threads);
+    double seconds = run_together("machine_bandwidth", threads, (Work){.values = values, .n = each});
     return (double)each * threads * sizeof(float) / seconds;
 }
