@@ -242,8 +242,7 @@ static void print_module(const Module *module, int depth)
     const char *name = shortened ? last_part + 1 : module->name; // the rest is in the lines above
     printf("%*s%s%s%s", 2 * depth, "", name, name[0] == '\0' ? "" : "  ", module->kind->name);
     for (int i = 0; i < module->n_parameters; i++) {
-        char shape[SHAPE_TEXT];
-        printf("  %s %s", module->parameters[i]->label, shape_text(module->parameters[i]->shape, shape));
+        printf("  %s %s", module->parameters[i]->label, SHAPE_STRING(module->parameters[i]->shape));
     }
     printf("\n");
     for (const Module *child = module->first_child; child != NULL; child = child->next_sibling) {

@@ -165,11 +165,10 @@ __attribute__((noinline)) static void node_backward(TapeNode *node)
 
 static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i, const Tensor *x)
 {
-    char shape[SHAPE_TEXT];
     const Tensor *owner = tensor_owner(x);
     const char *name = TENSOR_NAME(x);
     fail_mistake(node->where, "%s%s, backward of node %d: %s %d%s%s %s was changed at %s:%d, %s(), after the operation had read it",
-                 op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name, shape_text(x->shape, shape),
+                 op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name, SHAPE_STRING(x->shape),
                  owner->change->where.file, owner->change->where.line, owner->change->where.function);
 }
 
@@ -292,9 +291,8 @@ void tensor_backward(Tensor *loss, Where where)
 {
     backward_check("tensor_backward", loss, where);
     if (tensor_count(loss) != 1) {
-        char shape[SHAPE_TEXT];
         fail_mistake(where, "tensor_backward: the loss has shape %s and must be one number; tensor_backward_from takes a dL/dy",
-                     shape_text(loss->shape, shape));
+                     SHAPE_STRING(loss->shape));
     }
     Real one = 1;
     tensor_backward_from(loss, &one, where);

@@ -68,7 +68,6 @@ bool shape_possible(Shape shape)
 
 void shape_check(const char *function, Shape shape, Where where)
 {
-    char text[SHAPE_TEXT];
     if (shape_possible(shape)) {
         return;
     }
@@ -77,10 +76,10 @@ void shape_check(const char *function, Shape shape, Where where)
     }
     for (int i = 0; i < shape.ndim; i++) {
         if (shape.size[i] < 1) {
-            fail_mistake(where, "%s: shape %s: each size is at least 1", function, shape_text(shape, text));
+            fail_mistake(where, "%s: shape %s: each size is at least 1", function, SHAPE_STRING(shape));
         }
     }
-    fail_mistake(where, "%s: shape %s: too many values", function, shape_text(shape, text));
+    fail_mistake(where, "%s: shape %s: too many values", function, SHAPE_STRING(shape));
 }
 
 // A mistake in a parameter's shape names the parameter, "tensor_parameter: h.0.mlp.c_fc.weight", because the caller is a module.
@@ -287,8 +286,7 @@ Real tensor_item(const Tensor *tensor)
 {
     tensor_check("tensor_item", tensor);
     if (tensor_count(tensor) != 1) {
-        char shape[SHAPE_TEXT];
-        fail_mistake(tensor->where, "tensor_item: shape %s has more than one value", shape_text(tensor->shape, shape));
+        fail_mistake(tensor->where, "tensor_item: shape %s has more than one value", SHAPE_STRING(tensor->shape));
     }
     return tensor->data[0];
 }

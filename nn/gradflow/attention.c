@@ -161,10 +161,9 @@ static void attend_head(const void *call, size_t i, double *scratch)
 
 static Heads heads_of(const char *function, const Tensor *qkv, int n_head, bool causal)
 {
-    char text[SHAPE_TEXT];
     bool fits = qkv->shape.ndim == 3 && n_head > 0 && shape_last(qkv->shape) % (3 * n_head) == 0;
     if (!fits) {
-        fail_mistake(HERE, "%s: qkv %s: must be (B, T, 3C), C a multiple of the %d heads", function, shape_text(qkv->shape, text), n_head);
+        fail_mistake(HERE, "%s: qkv %s: must be (B, T, 3C), C a multiple of the %d heads", function, SHAPE_STRING(qkv->shape), n_head);
     }
     Heads heads = {.qkv = qkv->data, .n_head = (size_t)n_head, .causal = causal};
     heads.B = (size_t)qkv->shape.size[0];

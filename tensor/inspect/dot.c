@@ -133,9 +133,8 @@ static void write_line(FILE *out, const char *text)
 static void write_parameter(FILE *out, const Tensor *parameter)
 {
     char text[NAME_TEXT + SHAPE_TEXT];
-    char shape[SHAPE_TEXT];
     const char *label = parameter->label == NULL ? "" : parameter->label;
-    int used = snprintf(text, sizeof text, "%s %s", label, shape_text(parameter->shape, shape));
+    int used = snprintf(text, sizeof text, "%s %s", label, SHAPE_STRING(parameter->shape));
     if (parameter->grad != NULL) {
         double size = values_l2(parameter->grad, tensor_count(parameter));
         number_format(text + used, sizeof text - (size_t)used, "  %.3g", size);

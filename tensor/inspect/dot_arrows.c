@@ -101,13 +101,12 @@ static double width_of(const Drawing *drawing, double size)
 static void write_edge_label(const Drawing *drawing, const Tensor *x, bool named, double size)
 {
     static const char *const INDENT = "\xc2\xa0\xc2\xa0\xc2\xa0"; // no-break spaces
-    char shape[SHAPE_TEXT];
     fprintf(drawing->out, "label=\"%s", INDENT);
     if (named && x->label != NULL) {
         dot_quote(drawing->out, x->label);
         fprintf(drawing->out, " ");
     }
-    fprintf(drawing->out, "%s\\l", shape_text(x->shape, shape));
+    fprintf(drawing->out, "%s\\l", SHAPE_STRING(x->shape));
     if (size > 0) {
         number_print(drawing->out, "%s%.3g\\l", INDENT, size);
     }

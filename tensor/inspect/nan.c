@@ -124,14 +124,13 @@ static void say_what(Words *words, const Census *census, Shape shape)
 // "; input 0 x (2, 3): finite, -1 to 2"; of the output, which has no number, -1
 static void say_tensor(Words *words, const char *role, int number, const Tensor *tensor, const Real *values)
 {
-    char shape[SHAPE_TEXT];
     Census census = take_census(values, tensor_count(tensor));
     const char *name = TENSOR_NAME(tensor);
     say(words, "; %s", role);
     if (number >= 0) {
         say(words, " %d", number);
     }
-    say(words, "%s%s %s: ", name[0] == '\0' ? "" : " ", name, shape_text(tensor->shape, shape));
+    say(words, "%s%s %s: ", name[0] == '\0' ? "" : " ", name, SHAPE_STRING(tensor->shape));
     if (worst(&census) == KIND_COUNT) {
         say(words, "finite, %.3g to %.3g", census.low, census.high);
     } else {

@@ -12,11 +12,7 @@ enum { EDGE = 3, SHORT = 2 * EDGE }; // an axis longer than SHORT shows its firs
 
 double values_l2(const Real *values, size_t n)
 {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)values[i] * (double)values[i];
-    }
-    return sqrt(sum);
+    return sqrt(plain_sum_of_squares(values, n));
 }
 
 static void print_row(const Real *row, int n)
@@ -57,9 +53,8 @@ static void print_block(Shape shape, int d, const Real *values)
 
 static void print_title(const Tensor *tensor)
 {
-    char shape[SHAPE_TEXT];
     const char *name = TENSOR_NAME(tensor);
-    printf("%s%s%s", name, name[0] == '\0' ? "" : " ", shape_text(tensor->shape, shape));
+    printf("%s%s%s", name, name[0] == '\0' ? "" : " ", SHAPE_STRING(tensor->shape));
     if (tensor->node != NULL) {
         Where where = tensor->node->where;
         printf(" = %s  [%s:%d, %s()]", tensor->node->op->name, where.file, where.line, where.function);

@@ -35,8 +35,7 @@ Tensor *tensor_reshape(Tensor *x, Shape shape, Where where)
     OP_BEGIN(call, op_reshape, where, x);
     shape_check("tensor_reshape", shape, where);
     if (shape_count(shape) != tensor_count(x)) {
-        char to[SHAPE_TEXT];
-        op_fail(&call, "%s to %s: %zu value%s not %zu", SHAPE_STRING(x->shape), shape_text(shape, to), tensor_count(x),
+        op_fail(&call, "%s to %s: %zu value%s not %zu", SHAPE_STRING(x->shape), SHAPE_STRING(shape), tensor_count(x),
                 tensor_count(x) == 1 ? " is" : "s are", shape_count(shape));
     }
     return op_done(&call, op_output_view(&call, shape, x->data));
