@@ -36,13 +36,11 @@ def watched(tape, everything):
                 yield tensor
 
 
-@command("gradflow", completes=gdb.COMPLETE_NONE)
+@command("gradflow", completes=gdb.COMPLETE_NONE, words={"": "none", "all": "all"})
 def gradflow_command(argument):
     """Show the mean |gradient| of each parameter that has one now, as bars, in the order of their use on the tape.
 Usage: gradflow for the weights; gradflow all for biases, LayerNorm's parameters and retained gradients, too.
 The axis is logarithmic and always the same, so the bars of two networks can be compared."""
-    if argument not in ("", "all"):
-        raise gdb.GdbError(f"gradflow: unknown argument '{argument}' (expected none, or all)")
     rows = []
     for tensor in watched(current_tape(), argument == "all"):
         name = tensor.name() or f"made at {where_text(tensor.struct['where'], False)}"
@@ -95,13 +93,11 @@ def stack_pointer():
     return int(gdb.parse_and_eval("(unsigned long) $sp"))
 
 
-@command("backward-step", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE)
+@command("backward-step", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none"})
 def backward_step(argument):
     """Run to the next node of the backward pass, let it pass its gradient on, and show what each input received.
 Stops after the node, in tape_walk_back. Where break-backward has stopped, that node is the next. An input that is used twice
 has two rows, each with what that use contributed."""
-    if argument:
-        raise gdb.GdbError(f"backward-step: unknown argument '{argument}' (expected none)")
     if not is_running():
         raise gdb.GdbError("the program is not running (start it with run or start)")
     gate = gdb.Breakpoint("node_backward", internal=True, temporary=True)

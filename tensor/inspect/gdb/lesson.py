@@ -10,13 +10,11 @@ from .printers import FRONT_END
 reached = 0                        # the stop of the lesson that the program is at
 
 
-@command("next-stop", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE)
+@command("next-stop", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none", "1": "1 to begin again"})
 def next_stop(argument):
     """Continue to the next stop of the lesson, and say what to look at there; next-stop 1 begins again.
 A lesson is a gdb script (examples/*.gdb) that defines stop-1, stop-2, ...; help stop-2 shows a stop's text again."""
     global reached
-    if argument not in ("", "1"):
-        raise gdb.GdbError(f"next-stop: unknown argument '{argument}' (expected none, or 1 to begin again)")
     stop = 1 if argument else reached + 1
     if not is_defined(f"stop-{stop}"):
         raise gdb.GdbError("that was the last stop: continue runs to the end, next-stop 1 begins again"

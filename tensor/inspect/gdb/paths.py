@@ -58,12 +58,12 @@ def require_running():
         raise gdb.GdbError("the program is not running (start it with run or start): it has to compute this")
 
 
-def pointer_to(argument):
-    """The expression as a pointer to a Tensor."""
+def pointer_to(argument, leaf=False):
+    """The expression as a pointer to a Tensor, which may be a leaf if so said; and the tensor."""
     value = gdb.parse_and_eval(argument)
     tensor = Tensor(value)
     pointer = value if value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR else value.address
-    if pointer is None or tensor.node() is None:
+    if pointer is None or not leaf and tensor.node() is None:
         raise gdb.GdbError(f"{argument} was not computed on the tape")
     return pointer, tensor
 
@@ -119,22 +119,19 @@ Y of up to 1024 values, by one walk back over the tape for each; otherwise estim
         y, _, x = (part.strip() for part in argument.partition(","))
         if not x:
             raise gdb.GdbError("jacobian: name two tensors, as in jacobian y, x")
-        to, _ = pointer_to(y)
-        start = gdb.parse_and_eval(x)
-        Tensor(start)
-        start = start if start.type.strip_typedefs().code == gdb.TYPE_CODE_PTR else start.address
-        say(f"d({tensor_name(to, y)})/d({tensor_name(start, x)}): {norm_text(to, start, item_size(to.dereference()['data']))}")
+        (to, _), (start, _) = pointer_to(y), pointer_to(x, leaf=True)
+        say(f"d({tensor_name(to, y)})/d({tensor_name(start, x)}): {norm_text(to, start)}")
         return
     stream = Stream(current_tape())
     end = stream.end()
     if int(end) == 0:
         raise gdb.GdbError("the last sublayer is not complete")
     rows = [("from", f"to {tensor_name(end, 'the end')}")]
-    rows += [(stream.name(s), norm_text(end, stream.starts[s], stream.real_size)) for s in range(stream.n_sublayers)]
+    rows += [(stream.name(s), norm_text(end, stream.starts[s])) for s in range(stream.n_sublayers)]
     say(f"{table_text(rows)}\nMean squared singular values.")
 
 
-def norm_text(y, x, real_size):
-    norm = function("jacobian_norm", real_size)(y, x)
+def norm_text(y, x):
+    norm = function("jacobian_norm", item_size(y.dereference()["data"]))(y, x)
     error = float(norm["std_error"])
     return number(float(norm["mean_square"])) + (f" +- {number(error)}" if int(norm["n_probes"]) > 0 else "")

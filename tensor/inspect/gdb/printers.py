@@ -27,7 +27,9 @@ FRONT_END = has_front_end()
 
 
 class Printer:
-    """Shows one value: brief() where a frame lists its arguments, else full(). Each kind of struct has a subclass."""
+    """Shows one value: brief() where a frame lists its arguments, else full(). Each kind of struct has a subclass; reads is what it reads it as."""
+
+    reads = Checked
 
     def __init__(self, value):
         self.value = value
@@ -36,15 +38,15 @@ class Printer:
     def to_string(self):
         in_backtrace = hasattr(gdb, "print_options") and gdb.print_options().get("summary", False)
         try:
-            text = self.brief() if in_backtrace else self.full()
+            text = (self.brief if in_backtrace else self.full)(self.reads(self.value))
         except Invalid as invalid:
             text = str(invalid)
         except (gdb.error, gdb.GdbError) as error:
             text = f"<unreadable: {error}>"
         return f"{int(self.value):#x} {text}" if self.is_pointer else text
 
-    def brief(self):
-        return self.full()
+    def brief(self, read):
+        return self.full(read)
 
 
 class Unfolding(Printer):
@@ -53,18 +55,18 @@ class Unfolding(Printer):
     if FRONT_END:
         def children(self):
             try:
-                yield from self.parts()
+                yield from self.parts(self.reads(self.value))
             except (Invalid, gdb.error, gdb.GdbError):
                 return
 
 
 class TensorPrinter(Printer):
-    def brief(self):
-        tensor = Tensor(self.value)
+    reads = Tensor
+
+    def brief(self, tensor):
         return f"{tensor.name()} {tensor.shape_text()}".lstrip()
 
-    def full(self):
-        tensor = Tensor(self.value)
+    def full(self, tensor):
         if FRONT_END:
             return f"{tensor.title()}  {tensor.stats()}  {matrix_text(tensor.values(), (tensor.count,), CORNER, CORNER)}"
         corner = matrix_text(tensor.values(), tensor.shape, CORNER, CORNER)
@@ -72,45 +74,44 @@ class TensorPrinter(Printer):
 
 
 class NodePrinter(Unfolding):
-    def brief(self):
-        node = Node(self.value)
+    reads = Node
+
+    def brief(self, node):
         return f"node {node.index} {node.op}"
 
-    def full(self):
-        node = Node(self.value)
+    def full(self, node):
         return f"{node.title()}{'  ' if FRONT_END else chr(10) + '    '}inputs: {node.makers()}"
 
-    def parts(self):
-        node = Node(self.value)
+    def parts(self, node):
         yield "output", node.struct["output"]
         for i in range(node.n_inputs):
             yield f"input {i}", node.struct["inputs"][i]
 
 
 class TapePrinter(Unfolding):
-    def brief(self):
-        return Tape(self.value).title()
+    reads = Tape
 
-    def full(self):
-        tape = Tape(self.value)
+    def brief(self, tape):
+        return tape.title()
+
+    def full(self, tape):
         return f"{tape.title()}, {int(tape.struct['arena']['bytes']) / 1024:.1f} KiB of memory in use"
 
-    def parts(self):
-        tape = Tape(self.value)
+    def parts(self, tape):
         for i in range(tape.n_nodes):
             yield f"[{i}]", tape.struct["nodes"][i]
 
 
 class ModulePrinter(Unfolding):
-    def brief(self):
-        module = Module(self.value)
+    reads = Module
+
+    def brief(self, module):
         return f"{module.class_name} {module.quoted_name()}".rstrip()
 
-    def full(self):
-        return self.brief() if self.is_pointer or FRONT_END else tree_text(Module(self.value))
+    def full(self, module):
+        return self.brief(module) if self.is_pointer or FRONT_END else tree_text(module)
 
-    def parts(self):
-        module = Module(self.value)
+    def parts(self, module):
         for i in range(module.n_parameters):
             yield f"parameter {i}", module.struct["parameters"][i]
         for child in module.children():
@@ -120,9 +121,9 @@ class ModulePrinter(Unfolding):
 class ConfigPrinter(Printer):
     """GPTConfig in the words of the command line."""
 
-    def full(self):
-        struct = Checked(self.value).struct
-        words = [f"{field.name.replace('_', '-')} {field_text(struct[field.name])}" for field in struct.type.strip_typedefs().fields()]
+    def full(self, config):
+        fields = config.struct.type.strip_typedefs().fields()
+        words = [f"{field.name.replace('_', '-')} {field_text(config.struct[field.name])}" for field in fields]
         if FRONT_END:
             return ", ".join(words)
         lines = textwrap.wrap(", ".join(word.replace(" ", "_") for word in words), 76, break_on_hyphens=False)

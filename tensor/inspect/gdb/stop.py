@@ -109,12 +109,10 @@ break-backward h.3.attn, break-backward softmax. grad node->output then shows th
     BackwardBreakpoint(argument, is_known)
 
 
-@command("break-nan", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE)
+@command("break-nan", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE, {"": "none"})
 def break_nan(argument):
     """Stop at the first operation whose result or gradient is NaN or infinite, on the line that called it.
 Turns on the library's watch (GPTAPE_NAN=stop), now and for the next run. -inf in masked scores does not count."""
-    if argument:
-        raise gdb.GdbError(f"break-nan: unknown argument '{argument}' (expected none)")
     gdb.execute("set environment GPTAPE_NAN stop", to_string=True)
     if is_running():
         gdb.execute("call (void) nan_watch(1)", to_string=True)
