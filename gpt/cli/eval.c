@@ -19,19 +19,6 @@ static const OptionRow task_rows[] = {
     {0},
 };
 
-static const OptionGroup eval_groups[] = {
-    {.title = "What to predict:", .rows = text_rows},
-    {.rows = ids_rows},
-    {.rows = task_rows},
-    {.title = "A saved model:", .rows = saved_model_rows},
-    MODEL_GROUP("An untrained model (default: --config " UNTRAINED_CONFIG "):"),
-    {.title = "Random numbers (of an untrained model, and of --task):", .rows = seed_rows},
-    {.title = "Text (a saved model has its own tokenizer):", .rows = tokenizer_rows},
-    {.title = "Computing:", .rows = precision_rows},
-    {.title = "Running:", .rows = run_rows},
-    {0},
-};
-
 static const OptionExclusion eval_exclusions[] = {
     {IF_GIVEN, {"task"}, {"data", "split", "ids", "targets"}, "--task draws the batch; leave one out"},
     {UNLESS_GIVEN, {"task"}, {"batch", "length"}, "for --task only; leave it out"},
@@ -52,7 +39,18 @@ const CommandHelp eval_help = {
                 "  gptape eval --model run --data text.txt --split val\n"
                 "  gptape eval --config tiny --task copy\n"
                 "  gptape eval --model run --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --json\n",
-    .groups = eval_groups,
+    .groups =
+        {
+            {.title = "What to predict:", .rows = text_rows},
+            {.rows = ids_rows},
+            {.rows = task_rows},
+            {.title = "A saved model:", .rows = saved_model_rows},
+            MODEL_GROUP("An untrained model (default: --config " UNTRAINED_CONFIG "):"),
+            {.title = "Random numbers (of an untrained model, and of --task):", .rows = seed_rows},
+            {.title = "Text (a saved model has its own tokenizer):", .rows = tokenizer_rows},
+            {.title = "Computing:", .rows = precision_rows},
+        },
+    .computes = true,
     .exclusions = eval_exclusions,
 };
 

@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const OptionGroup gradcheck_groups[] = {
-    {.title = "Running:", .rows = run_rows},
-    {0},
-};
-
 const CommandHelp gradcheck_help = {
     .name = "gradcheck",
     .summary = "analytic against numeric gradient of every operation and module",
@@ -20,7 +15,7 @@ const CommandHelp gradcheck_help = {
              "if anything fails.",
     .examples = "  gptape gradcheck\n"
                 "  gptape gradcheck --json\n",
-    .groups = gradcheck_groups,
+    .computes = true,
 };
 
 // One check, in both builds.

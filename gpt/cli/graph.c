@@ -34,21 +34,6 @@ static const OptionRow depth_rows[] = {
     {0},
 };
 
-static const OptionGroup graph_groups[] = {
-    {.title = "Network:", .rows = network_rows},
-    {.title = "Drawing:", .rows = drawing_rows},
-    MODEL_GROUP("--net gpt (default: --config " DRAWN_CONFIG "):"),
-    {.title = "--net gpt, already trained:", .rows = saved_rows},
-    {.title = "--net gpt reads:", .rows = data_rows},
-    {.rows = batch_rows},
-    {.rows = ids_rows},
-    {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):", .rows = depth_rows},
-    {.rows = mlp_rows},
-    {.title = "Random numbers:", .rows = seed_rows},
-    {.title = "Running:", .rows = run_rows},
-    {0},
-};
-
 const CommandHelp graph_help = {
     .name = "graph",
     .summary = "drawing of one step's tape: operations, modules, shapes, shortcuts, gradients",
@@ -60,7 +45,21 @@ const CommandHelp graph_help = {
                 "  gptape graph --module h.0.attn --stepwise on --out attention.png\n"
                 "  gptape graph --net mlp --sizes 3,3,3,3,3,1 --out deep.pdf\n"
                 "  gptape graph --net mlp --shortcut off | dot -Tx11\n",
-    .groups = graph_groups,
+    .groups =
+        {
+            {.title = "Network:", .rows = network_rows},
+            {.title = "Drawing:", .rows = drawing_rows},
+            MODEL_GROUP("--net gpt (default: --config " DRAWN_CONFIG "):"),
+            {.title = "--net gpt, already trained:", .rows = saved_rows},
+            {.title = "--net gpt reads:", .rows = data_rows},
+            {.rows = batch_rows},
+            {.rows = ids_rows},
+            {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):",
+             .rows = depth_rows},
+            {.rows = mlp_rows},
+            {.title = "Random numbers:", .rows = seed_rows},
+        },
+    .computes = true,
     .exclusions = gradflow_exclusions,
 };
 

@@ -9,12 +9,6 @@ static const OptionRow drawing_rows[] = {
     {0},
 };
 
-static const OptionGroup rules_groups[] = {
-    {.title = "Drawing, of one rule:", .rows = drawing_rows},
-    {.title = "Running:", .rows = answer_rows},
-    {0},
-};
-
 const CommandHelp rules_help = {
     .name = "rules",
     .summary = "residual rules: the named ones, and one with its modules and a drawing",
@@ -24,7 +18,7 @@ const CommandHelp rules_help = {
     .examples = "  gptape rules\n"
                 "  gptape rules keel --out keel.svg\n"
                 "  gptape rules 'norm(h + scalar(0.5)*f(rms(h)))'\n",
-    .groups = rules_groups,
+    .groups = {{.title = "Drawing, of one rule:", .rows = drawing_rows}},
 };
 
 // ------------------------------------------------------------------------------------------------------------

@@ -15,12 +15,6 @@ static const OptionRow story_rows[] = {
     {0},
 };
 
-static const OptionGroup stories_groups[] = {
-    {.title = "Stories:", .rows = story_rows},
-    {.title = "Running:", .rows = answer_rows},
-    {0},
-};
-
 static const OptionExclusion stories_exclusions[] = {
     {IF_GIVEN, {"check"}, {"count", "bytes", "seed"}, "for telling stories, but --check reads them; leave one out"},
     {0},
@@ -38,7 +32,7 @@ const CommandHelp stories_help = {
                 "  gptape stories --bytes 1000000 > stories.txt\n"
                 "  gptape stories | gptape stories --check\n"
                 "  echo 'Anna made a crown with his mother.' | gptape stories --check --json\n",
-    .groups = stories_groups,
+    .groups = {{.title = "Stories:", .rows = story_rows}},
     .exclusions = stories_exclusions,
 };
 

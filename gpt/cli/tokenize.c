@@ -12,13 +12,6 @@ static const OptionRow direction_rows[] = {
     {0},
 };
 
-static const OptionGroup tokenize_groups[] = {
-    {.title = "Direction:", .rows = direction_rows},
-    {.title = "Tokenizer:", .rows = tokenizer_rows},
-    {.title = "Running:", .rows = answer_rows},
-    {0},
-};
-
 const CommandHelp tokenize_help = {
     .name = "tokenize",
     .summary = "text to token ids, and back",
@@ -34,7 +27,7 @@ const CommandHelp tokenize_help = {
                 "  gptape tokenize < README.md | gptape tokenize --decode\n"
                 "  gptape tokenize --tokenizer chars < README.md\n"
                 "  gptape tokenize --tokenizer chars --alphabet README.md --decode < ids.txt\n",
-    .groups = tokenize_groups,
+    .groups = {{.title = "Direction:", .rows = direction_rows}, {.title = "Tokenizer:", .rows = tokenizer_rows}},
 };
 
 // The input from stdin, and the direction.

@@ -17,14 +17,6 @@ static const OptionRow case_rows[] = {
     {0},
 };
 
-static const OptionGroup bench_groups[] = {
-    {.title = "Cases:", .rows = case_rows},
-    {.title = "Computing:", .rows = compute_rows},
-    {.title = "Tokenizer:", .rows = tokenizer_rows},
-    {.title = "Running:", .rows = run_rows},
-    {0},
-};
-
 const CommandHelp bench_help = {
     .name = "bench",
     .summary = "benchmark against peak FLOP/s and memory bandwidth",
@@ -40,7 +32,10 @@ const CommandHelp bench_help = {
                 "  mpirun -n 2 gptape bench --case step-char --reduce fast\n"
                 "  mpirun -n 2 gptape bench --case sweep\n"
                 "  gptape bench --case tokenizer --tokenizer bytes\n",
-    .groups = bench_groups,
+    .groups = {{.title = "Cases:", .rows = case_rows},
+               {.title = "Computing:", .rows = compute_rows},
+               {.title = "Tokenizer:", .rows = tokenizer_rows}},
+    .computes = true,
     .on_ranks = true,
 };
 

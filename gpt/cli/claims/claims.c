@@ -22,14 +22,6 @@ static const OptionRow claims_output_rows[] = {
     {0},
 };
 
-static const OptionGroup claims_groups[] = {
-    {.title = "Claims:", .rows = claims_rows},
-    {.title = "Output:", .rows = claims_output_rows},
-    {.title = "Random numbers:", .rows = seed_rows},
-    {.title = "Running:", .rows = answer_rows},
-    {0},
-};
-
 const CommandHelp claims_help = {
     .name = "claims",
     .summary = "published claims about shortcuts and gradients, measured, with a verdict",
@@ -41,7 +33,9 @@ const CommandHelp claims_help = {
                 "  gptape claims vanishing-book shortcuts-book\n"
                 "  gptape claims vanishing-book --explain\n"
                 "  gptape claims --quick --runs claims-runs.csv --html claims.html\n",
-    .groups = claims_groups,
+    .groups = {{.title = "Claims:", .rows = claims_rows},
+               {.title = "Output:", .rows = claims_output_rows},
+               {.title = "Random numbers:", .rows = seed_rows}},
     .on_ranks = true,
 };
 

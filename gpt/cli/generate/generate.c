@@ -30,18 +30,6 @@ static const OptionRow choice_rows[] = {
     {0},
 };
 
-static const OptionGroup generate_groups[] = {
-    {.title = "Text:", .rows = prompt_rows},
-    {.title = "Choosing the next token:", .rows = choice_rows},
-    {.title = "A saved model:", .rows = saved_model_rows},
-    MODEL_GROUP("Or an untrained one (default: --config " DEFAULT_CONFIG "):"),
-    {.title = "In less memory than the weights need:", .rows = stream_rows},
-    {.title = "Its text (with a --vocab-size other than 50257 the default is bytes; chars has no alphabet):", .rows = tokenizer_rows},
-    {.title = "Random numbers (the seed also draws the tokens):", .rows = seed_rows},
-    {.title = "Running:", .rows = run_rows},
-    {0},
-};
-
 static const OptionExclusion generate_exclusions[] = {
     {IF_GIVEN, {"greedy"}, {"temperature", "top-k", "top-p", "samples"}, "for drawing tokens, but --greedy draws none; leave one out"},
     {IF_GIVEN, {"prompt-ids"}, {"prompt"}, "only one of --prompt and --prompt-ids can be continued; leave one out"},
@@ -67,7 +55,17 @@ const CommandHelp generate_help = {
                 "  gptape generate --config gpt2-124m --tokens 5\n"
                 "  gptape generate --stream on --tokens 2 --greedy\n"
                 "  gptape generate --model DIR --prompt \"One day\" --tokens 200\n",
-    .groups = generate_groups,
+    .groups =
+        {
+            {.title = "Text:", .rows = prompt_rows},
+            {.title = "Choosing the next token:", .rows = choice_rows},
+            {.title = "A saved model:", .rows = saved_model_rows},
+            MODEL_GROUP("Or an untrained one (default: --config " DEFAULT_CONFIG "):"),
+            {.title = "In less memory than the weights need:", .rows = stream_rows},
+            {.title = "Its text (with a --vocab-size other than 50257 the default is bytes; chars has no alphabet):", .rows = tokenizer_rows},
+            {.title = "Random numbers (the seed also draws the tokens):", .rows = seed_rows},
+        },
+    .computes = true,
     .exclusions = generate_exclusions,
 };
 

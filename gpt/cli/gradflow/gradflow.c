@@ -77,26 +77,6 @@ static const OptionRow output_rows[] = {
     {0},
 };
 
-const OptionGroup gradflow_groups[] = {
-    {.title = "Network:", .rows = network_rows},
-    {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):", .rows = depth_rows},
-    {.rows = mlp_rows},
-    MODEL_GROUP("--net gpt (default: --config " UNTRAINED_CONFIG "):"),
-    {.rows = configs_rows},
-    {.title = "--net gpt, already trained:", .rows = saved_rows},
-    {.title = "--net gpt reads:", .rows = data_rows},
-    {.rows = batch_rows},
-    {.rows = ids_rows},
-    {.title = "--net gpt in less memory than its weights need:", .rows = stream_rows},
-    {.title = "Experiment:", .rows = experiment_rows},
-    {.rows = probe_option_rows},
-    {.title = "Output:", .rows = output_rows},
-    {.title = "Computing:", .rows = precision_rows},
-    {.title = "Random numbers:", .rows = seed_rows},
-    {.title = "Running:", .rows = run_rows},
-    {0},
-};
-
 const OptionExclusion gradflow_exclusions[] = {
     {IF_GIVEN, {"task"}, {"data", "ids", "targets"}, "--task draws the batch; leave one out"},
     {IF_GIVEN, {"ids", "targets"}, {"data", "batch", "length"}, "for a text, but --ids gives the whole batch; leave one out"},
@@ -123,7 +103,26 @@ const CommandHelp gradflow_help = {
                 "  gptape gradflow --net gpt --stream on --batch 1 --length 16\n"
                 "  gptape gradflow --net gpt --configs tiny,flow --batch 1 --length 16 --plot sizes.png\n"
                 "  gptape gradflow --net gpt --n-layer 6 --same-dy --csv flow.csv\n",
-    .groups = gradflow_groups,
+    .groups =
+        {
+            {.title = "Network:", .rows = network_rows},
+            {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):",
+             .rows = depth_rows},
+            {.rows = mlp_rows},
+            MODEL_GROUP("--net gpt (default: --config " UNTRAINED_CONFIG "):"),
+            {.rows = configs_rows},
+            {.title = "--net gpt, already trained:", .rows = saved_rows},
+            {.title = "--net gpt reads:", .rows = data_rows},
+            {.rows = batch_rows},
+            {.rows = ids_rows},
+            {.title = "--net gpt in less memory than its weights need:", .rows = stream_rows},
+            {.title = "Experiment:", .rows = experiment_rows},
+            {.rows = probe_option_rows},
+            {.title = "Output:", .rows = output_rows},
+            {.title = "Computing:", .rows = precision_rows},
+            {.title = "Random numbers:", .rows = seed_rows},
+        },
+    .computes = true,
     .exclusions = gradflow_exclusions,
 };
 

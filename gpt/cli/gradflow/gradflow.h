@@ -16,7 +16,6 @@ enum { ROWS_AT_MOST = 50 }; // longer tables omit layers
 #define SHOW_DEPTHS "5,10,20,40"
 #define SHOW_PLOT "gradflow.png"
 
-extern const OptionGroup gradflow_groups[]; // the options of gptape gradflow
 extern const OptionExclusion gradflow_exclusions[];
 
 // What is to be run and where the results go.

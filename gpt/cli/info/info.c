@@ -12,14 +12,6 @@ static const OptionRow batch_rows[] = {
     {0},
 };
 
-static const OptionGroup info_groups[] = {
-    {.title = "Training:", .rows = batch_rows},
-    MODEL_GROUP("Model (default: the list of presets; with a size or switch alone, " DEFAULT_CONFIG "):"),
-    {.title = "A saved model:", .rows = saved_model_rows},
-    {.title = "Running:", .rows = answer_rows},
-    {0},
-};
-
 const CommandHelp info_help = {
     .name = "info",
     .summary = "parameters, memory and FLOPs of a model, without creating it",
@@ -34,7 +26,9 @@ const CommandHelp info_help = {
                 "  gptape info --config 70b --json\n"
                 "  gptape info --n-layer 24 --n-embd 768 --n-head 12 --tied off\n"
                 "  gptape info --model DIR\n",
-    .groups = info_groups,
+    .groups = {{.title = "Training:", .rows = batch_rows},
+               MODEL_GROUP("Model (default: the list of presets; with a size or switch alone, " DEFAULT_CONFIG "):"),
+               {.title = "A saved model:", .rows = saved_model_rows}},
 };
 
 // ------------------------------------------------------------------------------------------------------------

@@ -55,8 +55,6 @@ extern const OptionRow tokenizer_rows[];    // --tokenizer, --vocab, --special
 extern const OptionRow saved_model_rows[];  // --model
 extern const OptionRow probe_option_rows[]; // --probe
 extern const OptionRow ids_rows[];          // --ids, --targets
-extern const OptionRow run_rows[];          // --threads, and those of answer_rows
-extern const OptionRow answer_rows[];       // --json, --quiet, --help, of commands that compute nothing
 
 #define UNTRAINED_CONFIG "flow" // preset of an untrained model, where none is named
 
@@ -74,8 +72,9 @@ typedef struct CommandHelp {
     const char *operand;               // what it takes besides options, "[RULE]", or "[ID...]" for any number; NULL: none
     const char *about;                 // what it does, a few lines
     const char *examples;              // commands that work, a line each
-    const OptionGroup *groups;         // ends with {0}
+    OptionGroup groups[20];            // {0} behind them
     const OptionExclusion *exclusions; // ends with {0}; NULL: none
+    bool computes;                     // has --threads, before the options that every command has: --json, --quiet, --color, --help
     bool on_ranks;                     // under mpirun: do all ranks work together? Otherwise each runs the command separately
 } CommandHelp;
 

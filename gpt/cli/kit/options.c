@@ -40,18 +40,17 @@ const OptionRow compute_rows[] = {
     {0},
 };
 
-#define ANSWER_ROWS \
-    {"json", NULL, NULL, "print the results as JSON"}, {"quiet", NULL, NULL, "no notes and no progress on stderr"}, \
-        {"color", "auto|always|never", "auto", "color in the output; auto: on a terminal, unless NO_COLOR is set"}, \
-        {"help", NULL, NULL, "show this page"}, {0}
-
-const OptionRow run_rows[] = {
+static const OptionRow threads_rows[] = {
     {"threads", "N", NULL, "threads to compute with (default: one per processor, divided among the ranks of a machine)"},
-    ANSWER_ROWS,
+    {0},
 };
 
-const OptionRow answer_rows[] = {
-    ANSWER_ROWS,
+static const OptionRow answer_rows[] = {
+    {"json", NULL, NULL, "print the results as JSON"},
+    {"quiet", NULL, NULL, "no notes and no progress on stderr"},
+    {"color", "auto|always|never", "auto", "color in the output; auto: on a terminal, unless NO_COLOR is set"},
+    {"help", NULL, NULL, "show this page"},
+    {0},
 };
 
 // ------------------------------------------------------------------------------------------------------------
@@ -146,7 +145,13 @@ static void add_groups(Options *options, const OptionGroup *group, bool included
 Options options_list(const CommandHelp *help)
 {
     Options options = {.help = help};
+    const char *title = "Running:";
     add_groups(&options, help->groups, false);
+    if (help->computes) {
+        add_groups(&options, (OptionGroup[]){{.title = title, .rows = threads_rows}, {0}}, false);
+        title = NULL;
+    }
+    add_groups(&options, (OptionGroup[]){{.title = title, .rows = answer_rows}, {0}}, false);
     return options;
 }
 

@@ -22,13 +22,6 @@ static const OptionRow sweep_output_rows[] = {
     {0},
 };
 
-static const OptionGroup sweep_groups[] = {
-    {.title = "Sweep:", .rows = sweep_rows},
-    {.title = "Output:", .rows = sweep_output_rows},
-    {.groups = gradflow_groups},
-    {0},
-};
-
 static const OptionExclusion sweep_exclusions[] = {
     {IF_GIVEN, {"merge"}, {"vary"}, "not with --merge; the merged file continues a sweep of all networks"},
     {0},
@@ -50,8 +43,9 @@ const CommandHelp sweep_help = {
                 "  gptape sweep --vary depth=6,12 --vary residual=pre,post,keel --width 16 --seeds 5 --runs runs.csv --plot sweep.svg\n"
                 "  gptape sweep --vary depth=6,12 --seeds 4 --shard 1/2 --runs part1.csv\n"
                 "  gptape sweep --merge part1.csv --runs all.csv\n",
-    .groups = sweep_groups,
+    .groups = {{.title = "Sweep:", .rows = sweep_rows}, {.title = "Output:", .rows = sweep_output_rows}, {.groups = gradflow_help.groups}},
     .exclusions = sweep_exclusions,
+    .computes = true,
     .on_ranks = true,
 };
 

@@ -17,19 +17,6 @@ static const OptionRow data_rows[] = {
     {0},
 };
 
-static const OptionGroup train_groups[] = {
-    {.title = "Data and folder:", .rows = data_rows},
-    {.title = "Training:", .fields = train_fields, .n_fields = &train_field_count, .show_defaults = true},
-    {.rows = probe_option_rows},
-    {.title = "Text (default: chars, and gpt2 for a model of 50257 tokens):", .rows = tokenizer_rows},
-    {.title = "Model to start from (only --dropout can change):", .rows = saved_model_rows},
-    MODEL_GROUP("Or a new one (default: --config " DEFAULT_CONFIG ", vocabulary from the text):"),
-    {.title = "Random numbers (the seed also draws batches and dropout):", .rows = seed_rows},
-    {.title = "Computing (may differ with --resume):", .rows = compute_rows},
-    {.title = "Running:", .rows = run_rows},
-    {0},
-};
-
 static const OptionExclusion train_exclusions[] = {
     {IF_GIVEN, {"task"}, {"data", "ids", "targets", "tokenizer", "vocab", "sample-every"}, "--task draws the batch; leave one out"},
     {IF_GIVEN,
@@ -54,7 +41,18 @@ const CommandHelp train_help = {
                 "  gptape train --model gpt2 --data mine.txt --out mine --batch 2 --length 128 --steps 100\n"
                 "  gptape train --config flow --task shift:1 --length 32 --steps 300 --out shift\n"
                 "  gptape train --config tiny --ids \"1,2,3;4,5,6\" --targets \"2,3,4;5,6,7\" --steps 20 --out fixed\n",
-    .groups = train_groups,
+    .groups =
+        {
+            {.title = "Data and folder:", .rows = data_rows},
+            {.title = "Training:", .fields = train_fields, .n_fields = &train_field_count, .show_defaults = true},
+            {.rows = probe_option_rows},
+            {.title = "Text (default: chars, and gpt2 for a model of 50257 tokens):", .rows = tokenizer_rows},
+            {.title = "Model to start from (only --dropout can change):", .rows = saved_model_rows},
+            MODEL_GROUP("Or a new one (default: --config " DEFAULT_CONFIG ", vocabulary from the text):"),
+            {.title = "Random numbers (the seed also draws batches and dropout):", .rows = seed_rows},
+            {.title = "Computing (may differ with --resume):", .rows = compute_rows},
+        },
+    .computes = true,
     .exclusions = train_exclusions,
     .on_ranks = true,
 };
