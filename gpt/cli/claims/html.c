@@ -181,17 +181,13 @@ static void write_row(FILE *out, const ClaimRun *run)
 
 void claims_write_html(FILE *out, const ClaimRun *runs, int n)
 {
-    int counts[3] = {0};
-    for (int i = 0; i < n; i++) {
-        counts[runs[i].verdict]++;
-    }
+    AUTO_FREE char *summary = claims_summary(runs, n);
     fprintf(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
         "<title>Claims about shortcuts, measured</title><style>\n%s</style></head><body>\n<h1>Claims about shortcuts, measured</h1>\n",
         STYLE);
-    fprintf(out, "<p>%d claims: %d agree, %d differ, %d cannot be measured. gptape %s.</p>\n", n, counts[VERDICT_AGREES], counts[VERDICT_DIFFERS],
-            counts[VERDICT_UNKNOWN], GPTAPE_VERSION);
+    fprintf(out, "<p>%s gptape %s.</p>\n", summary, GPTAPE_VERSION);
     fprintf(
         out,
         "<p>A claim <em>agrees</em> if its prediction with its tolerance (the gray band; the dashed line is the prediction) overlaps the 95 %% "

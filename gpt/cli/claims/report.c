@@ -61,14 +61,20 @@ void claims_print_row(const ClaimRun *run)
     flush_stdout();
 }
 
-void claims_print_end(const ClaimRun *runs, int n, double seconds)
+char *claims_summary(const ClaimRun *runs, int n)
 {
     int counts[3] = {0};
     for (int i = 0; i < n; i++) {
         counts[runs[i].verdict]++;
     }
-    terminal_print("\n%d claim%s: %d agree, %d differ, %d cannot be measured. %.0f s.", n, plural(n), counts[VERDICT_AGREES],
-                   counts[VERDICT_DIFFERS], counts[VERDICT_UNKNOWN], seconds);
+    return text_format("%d claim%s: %d agree, %d differ, %d cannot be measured.", n, plural(n), counts[VERDICT_AGREES], counts[VERDICT_DIFFERS],
+                       counts[VERDICT_UNKNOWN]);
+}
+
+void claims_print_end(const ClaimRun *runs, int n, double seconds)
+{
+    AUTO_FREE char *summary = claims_summary(runs, n);
+    terminal_print("\n%s %.0f s.", summary, seconds);
 }
 
 // ------------------------------------------------------------------------------------------------------------

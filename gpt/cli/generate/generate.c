@@ -174,9 +174,9 @@ static bool prompt_from_text(Generation *generation)
 static bool generation_prompt(Generation *generation)
 {
     int last = generation->model.vocab_size - 1;
-    return given(generation, "prompt-ids")
-             ? options_int_list(generation->options, "prompt-ids", 0, last, &generation->prompt, &generation->n_prompt)
-             : prompt_from_text(generation);
+    const char *ids = options_text(generation->options, "prompt-ids");
+    return ids != NULL ? options_ints_of(generation->options, "prompt-ids", ids, 0, last, &generation->prompt, &generation->n_prompt)
+                       : prompt_from_text(generation);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -264,9 +264,12 @@ static bool generation_attention_check(Generation *generation)
     return options_output_file(options, "attention", generation->attention, plot_path_check);
 }
 
-static bool draw(const Generation *generation, const int *ids, int T, Error *error)
+// Runs the whole text again, or its last context_length tokens if it is longer.
+static bool draw_attention(const Generation *generation, Error *error)
 {
     const GPTConfig *model = &generation->model;
+    int T = generation->n_text < model->context_length ? generation->n_text : model->context_length;
+    const int *ids = generation->text + (generation->n_text - T);
     size_t n = (size_t)model->n_layer * (size_t)model->n_head * (size_t)T * (size_t)T;
     double bytes = (double)n * sizeof(double) + gpt_cost(model, 1, T).activation_bytes;
     if (!memory_check(bytes, "the attention weights", error)) {
@@ -289,23 +292,10 @@ static bool draw(const Generation *generation, const int *ids, int T, Error *err
     for (int t = 0; t < T; t++) {
         free(tokens[t]);
     }
+    if (done) {
+        command_note(generation->options, "drew %s", generation->attention);
+    }
     return done;
-}
-
-// Runs the whole text again, or its last context_length tokens if it is longer.
-static bool generation_attention(const Generation *generation)
-{
-    int context = generation->model.context_length;
-    int T = generation->n_text < context ? generation->n_text : context;
-    Error error;
-    if (generation->text == NULL) {
-        return true;
-    }
-    if (!draw(generation, generation->text + (generation->n_text - T), T, &error)) {
-        return report_failure(generation->options, &error);
-    }
-    command_note(generation->options, "drew %s", generation->attention);
-    return true;
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -324,13 +314,15 @@ static void note_settings(const Generation *generation)
 // The prompt is read, then an untrained model is made, which may take long, and prints its tokens.
 static bool generate(Generation *generation)
 {
+    Error error;
     if (!read_options(generation) || !find_model(generation) || !generation_tokenizer(generation) || !generation_prompt(generation)
         || !generation_attention_check(generation)) {
         return false;
     }
     generation->config.stop_id = stop_id(generation);
     note_settings(generation);
-    return make_model(generation) && generation_print(generation) && generation_attention(generation);
+    return make_model(generation) && generation_print(generation)
+        && (generation->attention == NULL || draw_attention(generation, &error) || report_failure(generation->options, &error));
 }
 
 int command_generate(const Options *options)

@@ -25,7 +25,7 @@ typedef struct Generation {
     GenerateConfig config;
     int n_samples;
     const char *attention; // --attention's file; NULL: none
-    int *text;             // (n_text), for the plot: prompt and new tokens; NULL: none
+    int *text;             // (n_text): the prompt and the new tokens of the last group's first sample
     int n_text;
 } Generation;
 

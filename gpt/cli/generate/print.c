@@ -58,7 +58,6 @@ static void count_time(Group *group, int sample)
 {
     Pace *pace = group->pace;
     double now = clock_seconds();
-
     if (group->made[sample] > 1) {
         pace->seconds += now - group->before;
         pace->n++;
@@ -73,7 +72,6 @@ static void print_beginning(Group *group)
 {
     const Generation *generation = group->generation;
     int number = group->first + group->printing;
-
     group->begun = true;
     if (!generation->is_text) {
         return;
@@ -92,7 +90,6 @@ static void print_beginning(Group *group)
 static void print_token(Group *group, int id)
 {
     const Generation *generation = group->generation;
-
     if (!generation->is_text) {
         printf("%s%d", group->n_printed > 0 ? "," : "", id);
     } else if (id != generation->config.stop_id) {
@@ -164,7 +161,6 @@ static void part_made(int part, void *context)
 static bool on_token(int sample, int id, void *context)
 {
     Group *group = context;
-
     (void)id;
     count_time(group, sample);
     print_more(group, false);
@@ -235,7 +231,6 @@ static void note_after(const Generation *generation, const Pace *pace)
     int beyond = generation->n_prompt + generation->config.n_new - 1 - generation->model.context_length;
     bool slid = generation->config.cache && generation->model.causal && beyond > 0;
     char note[160] = "";
-
     if (pace->total == 0) {
         return;
     }
@@ -254,7 +249,6 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
     const Generation *generation = group->generation;
     GenerateConfig config = generation->config;
     Error error;
-
     memcpy(group->ids, generation->prompt, (size_t)generation->n_prompt * sizeof *group->ids);
     memset(group->made, 0, (size_t)group->count * sizeof *group->made);
     config.on_token = on_token;
@@ -270,24 +264,15 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
     return sound || report_failure(generation->options, &error);
 }
 
-// Keeps the prompt and the new tokens of the first sample for the plot.
-static void keep_text(Generation *generation, const int *ids, int made)
-{
-    generation->n_text = generation->n_prompt + made;
-    generation->text = memory_allocate((size_t)generation->n_text * sizeof *ids, "the tokens");
-    memcpy(generation->text, ids, (size_t)generation->n_text * sizeof *ids);
-}
-
 // Makes all samples, a batch at a time.
 static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
 {
     int together = generation_together(generation);
     size_t room = (size_t)generation->n_prompt + (size_t)generation->config.n_new;
-    AUTO_FREE int *ids = memory_allocate((size_t)together * room * sizeof *ids, "the tokens");
+    int *ids = memory_allocate((size_t)together * room * sizeof *ids, "the tokens");
     AUTO_FREE int *made = memory_allocate((size_t)together * sizeof *made, "the tokens");
     Random random;
     bool sound = true;
-
     random_seed(&random, generation->seed);
     for (int i = 0; i < generation->n_samples && sound && !interrupted(); i += together) {
         int left = generation->n_samples - i;
@@ -299,10 +284,9 @@ static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
                        .printer = {.tokenizer = generation->tokenizer, .out = stdout},
                        .pace = pace};
         sound = generate_group(&group, &random, samples);
-        if (sound && generation->attention != NULL) {
-            keep_text(generation, ids, made[0]);
-        }
     }
+    generation->text = ids;
+    generation->n_text = generation->n_prompt + made[0];
     return sound;
 }
 

@@ -7,8 +7,8 @@
 
 static const char EXPECTED[] = "(expected normal:N, grid:LO:HI:N or FILE.csv)";
 
-// n numbers, given or made by the rule.
-static bool read_row(const Options *options, const char *option, int n, Real (*rule)(int), Real **row)
+// n numbers, given by the option; its default is 1, 0, -1, 1, ... for the input, and 0 for the target.
+static bool read_row(const Options *options, const char *option, int n, Real **row)
 {
     AUTO_FREE double *given = NULL;
     int count = n;
@@ -20,20 +20,9 @@ static bool read_row(const Options *options, const char *option, int n, Real (*r
     }
     *row = memory_allocate((size_t)n * sizeof **row, "a row of numbers");
     for (int i = 0; i < n; i++) {
-        (*row)[i] = given != NULL ? (Real)given[i] : rule(i);
+        (*row)[i] = given != NULL ? (Real)given[i] : strcmp(option, "input") == 0 ? (Real)(1 - i % 3) : 0;
     }
     return true;
-}
-
-static Real input_rule(int i)
-{
-    return (Real)(1 - i % 3);
-}
-
-static Real target_rule(int i)
-{
-    (void)i;
-    return 0;
 }
 
 // "-2:2:256" after "grid:", "16" after "normal:": n_numbers separated by colons, the last one a count from least.
@@ -119,7 +108,8 @@ static bool read_classes(const Options *options, int n_classes, const DeepRows *
 {
     int count = rows->n;
     AUTO_FREE int *given = NULL;
-    if (options_given(options, "target") && !options_int_list(options, "target", TARGET_IGNORED, n_classes - 1, &given, &count)) {
+    const char *text = options_text(options, "target");
+    if (text != NULL && !options_ints_of(options, "target", text, TARGET_IGNORED, n_classes - 1, &given, &count)) {
         return false;
     }
     if (count != 1 && count != rows->n) {
@@ -137,7 +127,7 @@ static bool read_classes(const Options *options, int n_classes, const DeepRows *
 static bool read_target(const Options *options, int n_out, DeepRows *rows)
 {
     AUTO_FREE Real *row = NULL;
-    if (!read_row(options, "target", n_out, target_rule, &row)) {
+    if (!read_row(options, "target", n_out, &row)) {
         return false;
     }
     rows->target = memory_allocate((size_t)rows->n * (size_t)n_out * sizeof(Real), "the targets");
@@ -152,8 +142,7 @@ bool gradflow_rows_read(const Options *options, ExperimentConfig *config)
     const DeepConfig *deep = &config->deep;
     int n_out = deep->sizes[deep->n_layer];
     DeepRows rows = {.n = 1};
-    bool read = options_given(options, "inputs") ? read_inputs(options, config, &rows)
-                                                 : read_row(options, "input", deep->sizes[0], input_rule, &rows.input);
+    bool read = options_given(options, "inputs") ? read_inputs(options, config, &rows) : read_row(options, "input", deep->sizes[0], &rows.input);
     if (read && deep->loss == LOSS_CE) {
         read = read_classes(options, n_out, &rows, config);
     } else if (read && rows.target == NULL) {

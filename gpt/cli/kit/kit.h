@@ -133,9 +133,8 @@ bool options_seeds(const Options *options, uint64_t *seed, int *n);             
 bool precision_restart(char **argv);                 // for --precision f64 becomes gptape64; false, and one line on stderr, if that fails
 void options_precision_note(const Options *options); // whether bf16 is faster on this machine, if it is on
 
-// Integers low ... high separated by commas, "1,2,3". The caller frees *values.
-bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count);
-bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count); // of text
+// Integers low ... high separated by commas, "1,2,3", in text, which is the option's or stands for it. The caller frees *values.
+bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count);
 // Numbers separated by commas, "1,0,-0.5". The caller frees *values.
 bool options_double_list(const Options *options, const char *name, double **values, int *count);
 // Rows of integers low ... high, "1,2,3;4,5,6". The caller frees *values.

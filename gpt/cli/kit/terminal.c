@@ -80,15 +80,15 @@ void terminal_wrap(FILE *out, const char *text, int at, int columns, int indent)
         fputs(text, out);
         return;
     }
-    while (text[strspn(text, " \n")] != '\0') {
+    while (*text != '\0') {
         size_t blanks = strspn(text, " \n");
         size_t length = strcspn(text + blanks, " \n");
-        bool paragraph = strncmp(text, "\n\n", 2) == 0;
-        if (paragraph || (used > start && used + blanks + length > (size_t)columns)) {
-            fprintf(out, "%s%*s", paragraph ? "\n\n" : "\n", indent, "");
+        bool lines = text[0] == '\n' && (used == start || length == 0 || text[1] == '\n'); // before or behind all, or an empty one
+        if (lines || (used > start && length > 0 && used + blanks + length > (size_t)columns)) {
+            fprintf(out, "%.*s%*s", lines ? (int)blanks : 1, lines ? text : "\n", indent, "");
             start = (size_t)indent;
             used = start;
-        } else {
+        } else if (length > 0) {
             fprintf(out, "%*s", (int)blanks, "");
             used += blanks;
         }
@@ -108,18 +108,8 @@ void terminal_print(const char *format, ...)
 {
     char text[6000];
     FORMAT_ARGUMENTS(text, sizeof text, format);
-    size_t blank = strspn(text, "\n");
-    printf("%.*s", (int)blank, text);
-    size_t end = strlen(text);
-    while (end > blank && text[end - 1] == '\n') {
-        end--;
-    }
-    size_t after = strlen(text) - end;
-    text[end] = '\0';
-    terminal_prose(text + blank);
-    for (size_t i = 0; i <= after; i++) {
-        printf("\n");
-    }
+    terminal_prose(text);
+    putchar('\n');
 }
 
 void terminal_end(Writer *writer)

@@ -152,11 +152,6 @@ bool options_ints_of(const Options *options, const char *name, const char *text,
     return read;
 }
 
-bool options_int_list(const Options *options, const char *name, int low, int high, int **values, int *count)
-{
-    return options_ints_of(options, name, options_text(options, name), low, high, values, count);
-}
-
 bool options_double_list(const Options *options, const char *name, double **values, int *count)
 {
     ConfigField field = {.name = name, .kind = FIELD_NUMBER, .low = -1e30, .high = 1e30};
@@ -166,26 +161,23 @@ bool options_double_list(const Options *options, const char *name, double **valu
 // Counts rows and columns, and makes one list of them: ';' becomes ','. False if the rows differ in length.
 static bool join_rows(char *text, int *n_rows, int *n_columns)
 {
-    int column = 1;
     bool even = true;
-    *n_rows = 1;
-    *n_columns = 0;
-    for (char *at = text;; at++) {
-        if (*at == ';' || *at == '\0') {
-            even = even && (*n_columns == 0 || column == *n_columns);
-            *n_columns = column;
-            column = 1;
-        } else if (*at == ',') {
-            column++;
+    *n_rows = 0;
+    for (char *row = text; row != NULL;) {
+        char *end = strchr(row, ';');
+        int n = 1;
+        for (const char *at = row; at != end && *at != '\0'; at++) {
+            n += *at == ',';
         }
-        if (*at == '\0') {
-            return even;
+        even = even && (*n_rows == 0 || n == *n_columns);
+        *n_columns = n;
+        (*n_rows)++;
+        if (end != NULL) {
+            *end = ',';
         }
-        if (*at == ';') {
-            *at = ',';
-            (*n_rows)++;
-        }
+        row = end == NULL ? NULL : end + 1;
     }
+    return even;
 }
 
 bool options_int_rows(const Options *options, const char *name, int low, int high, int **values, int *n_rows, int *n_columns)

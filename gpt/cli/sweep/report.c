@@ -183,26 +183,12 @@ static bool add_laws(const SweepReport *report, Lines *lines)
     return true;
 }
 
-static Chart chart_of(const SweepReport *report, const Lines *lines, char caption[512])
-{
-    const Grid *grid = report->grid;
-    snprintf(caption, 512, "gptape gradflow%s%.300s; medians of %d seeds with quartiles", grid->settings[0] == '\0' ? "" : " ", grid->settings,
-             grid->n_seeds);
-    return (Chart){.title = report->statistic,
-                   .caption = caption,
-                   .x_label = grid->varied[0].name,
-                   .log_y = lines->positive && strncmp(report->statistic, "slope", 5) != 0 && strncmp(report->statistic, "log10", 5) != 0,
-                   .lines = lines->line,
-                   .n_lines = lines->n,
-                   .low = lines->low,
-                   .high = lines->high};
-}
-
 // False after one line on stderr.
 static bool draw_lines(const Options *options, const SweepReport *report, Lines *lines)
 {
+    const Grid *grid = report->grid;
+    const char *statistic = report->statistic;
     const char *plot = options_text(options, "plot");
-    char caption[512];
     Error error;
     if (lines->n > CHART_LINES) {
         command_note(options, "no chart: %d lines (expected at most %d)", lines->n, CHART_LINES);
@@ -211,7 +197,16 @@ static bool draw_lines(const Options *options, const SweepReport *report, Lines 
     if (!add_laws(report, lines)) {
         return false;
     }
-    Chart chart = chart_of(report, lines, caption);
+    AUTO_FREE char *caption = text_format("gptape gradflow%s%.300s; medians of %d seeds with quartiles", grid->settings[0] == '\0' ? "" : " ",
+                                          grid->settings, grid->n_seeds);
+    Chart chart = {.title = statistic,
+                   .caption = caption,
+                   .x_label = grid->varied[0].name,
+                   .log_y = lines->positive && strncmp(statistic, "slope", 5) != 0 && strncmp(statistic, "log10", 5) != 0,
+                   .lines = lines->line,
+                   .n_lines = lines->n,
+                   .low = lines->low,
+                   .high = lines->high};
     if (!options_given(options, "json")) {
         AUTO_FREE char *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), &error);
         if (text == NULL) {

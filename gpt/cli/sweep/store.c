@@ -3,6 +3,7 @@
 // A cell's figures are written first, then its row of --runs: the row says that the cell is complete. After a kill the next run removes incomplete
 // lines and figures without a row, and continues.
 
+#include "gpt/base/table.h"
 #include "gpt/cli/sweep/sweep.h"
 
 #include <math.h>
@@ -10,8 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char store_runs_header[] = "sweep,cell,seed,loss,value,seconds\n";
+static const char runs_header[] = "sweep,cell,seed,loss,value,seconds\n";
 enum { COLUMN_SWEEP, COLUMN_CELL, COLUMN_SEED, COLUMN_LOSS, COLUMN_VALUE, COLUMN_SECONDS, RUNS_COLUMNS };
+
+// ------------------------------------------------------------------------------------------------------------
+// Rows
+
+// What a row or figures in a file are about: the first member of what is kept of them in a tree (search.h), NULL when empty.
+typedef struct RowKey {
+    char *cell; // its name
+    uint64_t seed;
+} RowKey;
 
 typedef struct Row {
     RowKey key;
@@ -26,9 +36,6 @@ struct Store {
     int n_rows, n_figures; // networks in the two
 };
 
-// ------------------------------------------------------------------------------------------------------------
-// Rows
-
 static int compare_keys(const void *a, const void *b)
 {
     const RowKey *x = a;
@@ -37,33 +44,28 @@ static int compare_keys(const void *a, const void *b)
     return order != 0 ? order : (x->seed > y->seed) - (x->seed < y->seed);
 }
 
-void row_key_add(void **tree, RowKey *key)
+static void row_key_add(void **tree, RowKey *key)
 {
     if (tsearch(key, tree, compare_keys) == NULL) {
         fail_memory(sizeof *key, "the rows");
     }
 }
 
-void *row_key_find(void *const *tree, const char *cell, uint64_t seed)
+// NULL if it is not in the tree.
+static void *row_key_find(void *const *tree, const char *cell, uint64_t seed)
 {
     RowKey wanted = {(char *)cell, seed};
     void *const *found = tfind(&wanted, tree, compare_keys);
     return found == NULL ? NULL : *found;
 }
 
-void *row_key_take(void **tree)
+// Takes the root from the tree and frees its name; the caller frees the rest.
+static void *row_key_take(void **tree)
 {
-    RowKey *key = *tree == NULL ? NULL : *(RowKey *const *)*tree;
-    if (key != NULL) {
-        tdelete(key, tree, compare_keys);
-        free(key->cell);
-    }
+    RowKey *key = *(RowKey *const *)*tree;
+    tdelete(key, tree, compare_keys);
+    free(key->cell);
     return key;
-}
-
-static const Row *find_row(const Store *store, const char *key, uint64_t seed)
-{
-    return row_key_find(&store->rows, key, seed);
 }
 
 static bool read_seed(const char *cell, uint64_t *seed)
@@ -74,14 +76,14 @@ static bool read_seed(const char *cell, uint64_t *seed)
     return read;
 }
 
-bool store_row_seed(const TableReader *row, uint64_t *seed)
+static bool row_seed(const TableReader *row, uint64_t *seed)
 {
     double number;
     return row->n_cells == RUNS_COLUMNS && read_seed(row->cells[COLUMN_SEED], seed) && cell_number(row->cells[COLUMN_VALUE], &number)
         && cell_number(row->cells[COLUMN_SECONDS], &number);
 }
 
-bool store_figures_seed(const TableReader *row, uint64_t *seed)
+static bool figures_seed(const TableReader *row, uint64_t *seed)
 {
     int column = 1;
     for (const char *at = experiment_csv_header; strncmp(at, "seed", 4) != 0; column++) {
@@ -97,7 +99,7 @@ static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *e
     *keep = reader->at;
     while (table_reader_next(reader)) {
         uint64_t seed;
-        if (!store_row_seed(reader, &seed)) {
+        if (!row_seed(reader, &seed)) {
             return error_set(error, "%s: line %d is not a row of a sweep; move it away", store->runs_path, reader->line);
         }
         if (strcmp(reader->cells[COLUMN_SWEEP], store->sweep) != 0) {
@@ -105,7 +107,7 @@ static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *e
                              reader->line, reader->cells[COLUMN_SWEEP], store->sweep);
         }
         *keep = reader->at;
-        if (find_row(store, reader->cells[COLUMN_CELL], seed) == NULL) {
+        if (row_key_find(&store->rows, reader->cells[COLUMN_CELL], seed) == NULL) {
             Row *row = memory_allocate(sizeof *row, "the rows");
             row->key = (RowKey){memory_copy_text(reader->cells[COLUMN_CELL]), seed};
             cell_number(reader->cells[COLUMN_VALUE], &row->value);
@@ -132,7 +134,7 @@ static bool keep_figures(TableReader *reader, void *context, size_t *keep, Error
     *keep = reader->at;
     while (table_reader_next(reader)) {
         uint64_t seed;
-        const Row *row = store_figures_seed(reader, &seed) ? find_row(store, reader->cells[0], seed) : NULL;
+        const Row *row = figures_seed(reader, &seed) ? row_key_find(&store->rows, reader->cells[0], seed) : NULL;
         store->n_figures += row != NULL && row != last;
         last = row;
         *keep = row != NULL ? reader->at : *keep;
@@ -143,7 +145,7 @@ static bool keep_figures(TableReader *reader, void *context, size_t *keep, Error
 // ------------------------------------------------------------------------------------------------------------
 // The store
 
-char *store_figures_header(void)
+static char *figures_header(void)
 {
     return text_format("cell,%s", experiment_csv_header);
 }
@@ -154,8 +156,8 @@ Store *store_open(const char *runs, const char *csv, const char *sweep, Error *e
     store->sweep = memory_copy_text(sweep);
     store->runs_path = runs == NULL ? "memory" : runs;
     store->csv_path = csv;
-    AUTO_FREE char *header = store_figures_header();
-    store->runs = runs == NULL ? NULL : row_table_open(runs, store_runs_header, take_rows, store, error);
+    AUTO_FREE char *header = figures_header();
+    store->runs = runs == NULL ? NULL : row_table_open(runs, runs_header, take_rows, store, error);
     bool opened = runs == NULL || store->runs != NULL;
     store->csv = csv == NULL || !opened ? NULL : row_table_open(csv, header, keep_figures, store, error);
     if (!opened || (csv != NULL && (store->csv == NULL || !check_figures(store, error)))) { // a new file has none
@@ -168,7 +170,7 @@ Store *store_open(const char *runs, const char *csv, const char *sweep, Error *e
 bool store_has(const Store *store, const Cell *cell)
 {
     for (int i = 0; i < cell->n_statistics; i++) {
-        if (find_row(store, cell->keys[i], cell->seed) == NULL) {
+        if (row_key_find(&store->rows, cell->keys[i], cell->seed) == NULL) {
             return false;
         }
     }
@@ -177,7 +179,7 @@ bool store_has(const Store *store, const Cell *cell)
 
 double store_value(const Store *store, const char *key, uint64_t seed, double *seconds)
 {
-    const Row *row = find_row(store, key, seed);
+    const Row *row = row_key_find(&store->rows, key, seed);
     *seconds = row == NULL ? 0 : row->seconds;
     return row == NULL ? NAN : row->value;
 }
@@ -232,4 +234,162 @@ bool store_close(Store *store, Error *error)
     free(store->sweep);
     free(store);
     return closed;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// Joining the files of shards: each network once, in the order of the files
+
+// The figures of one network.
+typedef struct Figures {
+    RowKey key;
+    int file; // index of the file it is in
+    Writer *writer;
+} Figures;
+
+typedef struct Merge {
+    Store *store;     // the result
+    char *sweep;      // of the first row; NULL: none was read
+    void *blocks;     // a tree
+    const char *path; // of the file that is read
+    int file;
+    int added, found; // networks new to the result, and already in it
+    const char *runs, *csv;
+} Merge;
+
+static void free_figures(Merge *merge)
+{
+    while (merge->blocks != NULL) {
+        AUTO_FREE Figures *block = row_key_take(&merge->blocks);
+        free(writer_end(block->writer));
+    }
+}
+
+// The line as it was read.
+static void write_line(const TableReader *reader, FILE *out)
+{
+    for (int i = 0; i < reader->n_cells; i++) {
+        fputs(i == 0 ? "" : ",", out);
+        quote_csv(out, reader->cells[i]);
+    }
+    fputc('\n', out);
+}
+
+// If two files have a network, the first one counts.
+static bool take_figures(TableReader *reader, Merge *merge, Error *error)
+{
+    while (table_reader_next(reader)) {
+        uint64_t seed;
+        if (!figures_seed(reader, &seed)) {
+            return error_set(error, "%s: line %d is not a row of figures", merge->path, reader->line);
+        }
+        Figures *block = row_key_find(&merge->blocks, reader->cells[0], seed);
+        if (block == NULL) {
+            block = memory_allocate(sizeof *block, "the figures");
+            *block = (Figures){{memory_copy_text(reader->cells[0]), seed}, merge->file, writer_begin()};
+            row_key_add(&merge->blocks, &block->key);
+        }
+        if (block->file == merge->file) {
+            write_line(reader, block->writer->stream);
+        }
+    }
+    return true;
+}
+
+static bool open_result(Merge *merge, const char *sweep, Error *error)
+{
+    if (merge->store == NULL) {
+        merge->sweep = memory_copy_text(sweep);
+        merge->store = store_open(merge->runs, merge->csv, sweep, error);
+    }
+    return merge->store != NULL
+        && (strcmp(sweep, merge->sweep) == 0
+            || error_set(error, "%s: belongs to another sweep, '%.120s' (expected '%.120s')", merge->path, sweep, merge->sweep));
+}
+
+static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Error *error)
+{
+    Cell cell = {.seed = seed, .keys = {reader->cells[1]}, .n_statistics = 1};
+    if (store_has(merge->store, &cell)) {
+        merge->found++;
+        return true;
+    }
+    Figures *block = row_key_find(&merge->blocks, reader->cells[1], seed);
+    if (merge->csv != NULL && block == NULL) {
+        return error_set(error, "%s: line %d: no --csv file has the figures of this network", merge->path, reader->line);
+    }
+    if (block != NULL && fflush(block->writer->stream) != 0) {
+        fail_memory(0, "the figures");
+    }
+    Writer *writer = writer_begin();
+    write_line(reader, writer->stream);
+    AUTO_FREE char *row = writer_end(writer);
+    bool added = store_add(merge->store, row, merge->csv == NULL ? "" : block->writer->text, error);
+    merge->added += added;
+    return added;
+}
+
+static bool take_runs(TableReader *reader, Merge *merge, Error *error)
+{
+    while (table_reader_next(reader)) {
+        uint64_t seed;
+        if (!row_seed(reader, &seed)) {
+            return error_set(error, "%s: line %d is not a row of a sweep", merge->path, reader->line);
+        }
+        if (!open_result(merge, reader->cells[0], error) || !add_row(reader, seed, merge, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Reads the file if it is of this round's kind; figures come first.
+static bool take_file(Merge *merge, bool figures, Error *error)
+{
+    TableReader reader;
+    AUTO_FREE char *text = NULL;
+    AUTO_FREE char *header = figures_header();
+    size_t n;
+    if (!file_read(merge->path, MOST_TEXT_BYTES, &text, &n, error)) {
+        return false;
+    }
+    bool is_runs = strncmp(text, runs_header, strlen(runs_header)) == 0;
+    bool is_figures = strncmp(text, header, strlen(header)) == 0;
+    if (is_runs == is_figures) {
+        return error_set(error, "%s: not a file of a sweep (expected --runs or --csv of gptape sweep)", merge->path);
+    }
+    if (is_figures && merge->csv == NULL) {
+        return error_set(error, "%s: holds figures (expected --csv for them)", merge->path);
+    }
+    if (is_figures != figures) {
+        return true;
+    }
+    bool read = table_reader_begin(&reader, text, n, merge->path, is_runs ? runs_header : header, error)
+             && (figures ? take_figures(&reader, merge, error) : take_runs(&reader, merge, error));
+    text = NULL; // the reader's
+    table_reader_close(&reader);
+    return read;
+}
+
+bool store_merge(const Options *options, char *const *files, int n, const char *runs, const char *csv)
+{
+    Merge merge = {.runs = runs, .csv = csv};
+    Error error;
+    bool done = true;
+    for (int round = 0; done && round < 2; round++) {
+        for (merge.file = 0; done && merge.file < n; merge.file++) {
+            merge.path = files[merge.file];
+            done = !(path_same(merge.path, runs) || (csv != NULL && path_same(merge.path, csv)))
+                || error_set(&error, "%s: is a file to merge and the result, too (expected another)", merge.path);
+            done = done && take_file(&merge, round == 0, &error);
+        }
+    }
+    done = done && (merge.store != NULL || error_set(&error, "the files have no rows of --runs"));
+    if (!done) {
+        report_failure(options, &error);
+    } else {
+        command_note(options, "%d network%s added to %s, which had %d of these files already", merge.added, plural(merge.added), runs, merge.found);
+    }
+    free_figures(&merge);
+    free(merge.sweep);
+    return store_close(merge.store, &error) ? done : report_failure(options, &error);
 }

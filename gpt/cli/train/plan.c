@@ -117,28 +117,17 @@ bool train_check_recompute(const Options *options, const TrainPlan *plan, const 
 // ------------------------------------------------------------------------------------------------------------
 // The text and its tokenizer
 
-// GPT-2's for a model of as many tokens as GPT-2 has; else the text's own characters.
-static bool tokenizer_kind_asked(const Options *options, const GPTConfig *config, TokenizerKind *kind)
-{
-    if (options_tokenizer_given(options)) {
-        return options_tokenizer_kind(options, TOKENIZER_COUNT, kind);
-    }
-    *kind = config->vocab_size == GPT2_VOCABULARY ? TOKENIZER_GPT2 : TOKENIZER_CHARS;
-    return true;
-}
-
-// The vocabulary is the tokenizer's, unless a larger one is given.
+// GPT-2's for a model of as many tokens as GPT-2 has; else the text's own characters. The vocabulary is the tokenizer's, unless a larger one is
+// given.
 static bool read_tokenizer(const Options *options, TrainSetup *setup)
 {
-    TokenizerKind kind;
+    bool saved = options_given(options, "model");
+    TokenizerKind kind = setup->gpt.vocab_size == GPT2_VOCABULARY ? TOKENIZER_GPT2 : TOKENIZER_CHARS;
     Error error;
-    if (options_given(options, "model")) {
-        setup->tokenizer = options_saved_tokenizer(options, &error);
-    } else if (tokenizer_kind_asked(options, &setup->gpt, &kind)) {
-        setup->tokenizer = options_tokenizer(options, kind, options_text(options, "data"), &error);
-    } else {
+    if (!saved && options_tokenizer_given(options) && !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)) {
         return false;
     }
+    setup->tokenizer = saved ? options_saved_tokenizer(options, &error) : options_tokenizer(options, kind, options_text(options, "data"), &error);
     if (setup->tokenizer == NULL) {
         return report_failure(options, &error);
     }
@@ -147,8 +136,7 @@ static bool read_tokenizer(const Options *options, TrainSetup *setup)
     if (given && setup->gpt.vocab_size < V) {
         return option_error(options, "vocab-size", "%d is too small for the tokenizer's %d tokens", setup->gpt.vocab_size, V);
     }
-    bool keep = given || options_given(options, "model");
-    setup->gpt.vocab_size = keep ? setup->gpt.vocab_size : V;
+    setup->gpt.vocab_size = given || saved ? setup->gpt.vocab_size : V;
     return true;
 }
 
