@@ -179,9 +179,14 @@ static void print_batch(const Options *options, const EvalModel *model, const Ba
     }
 }
 
-static bool eval_rows(const Options *options, const EvalModel *model, const Batch *batch)
+static bool eval_batch(const Options *options, const EvalModel *model, Batch *batch)
 {
     const GPTConfig *config = &model->gpt->config;
+    bool read = batch->task != NULL ? draw_batch(options, model, batch)
+                                    : options_batch(options, config, &batch->ids, &batch->targets, &batch->B, &batch->T);
+    if (!read) {
+        return false;
+    }
     size_t n_last = (size_t)batch->B * (size_t)config->vocab_size;
     double bytes = gpt_cost(config, batch->B, batch->T).activation_bytes + (double)n_last * sizeof(Real);
     Error error;
@@ -196,13 +201,6 @@ static bool eval_rows(const Options *options, const EvalModel *model, const Batc
         print_batch(options, model, batch, loss, last);
     }
     return finite;
-}
-
-static bool eval_batch(const Options *options, const EvalModel *model, Batch *batch)
-{
-    bool read = batch->task != NULL ? draw_batch(options, model, batch)
-                                    : options_batch(options, &model->gpt->config, &batch->ids, &batch->targets, &batch->B, &batch->T);
-    return read && eval_rows(options, model, batch);
 }
 
 // ------------------------------------------------------------------------------------------------------------
