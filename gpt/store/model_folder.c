@@ -45,11 +45,6 @@ ModelDropouts model_dropouts(const GPT *gpt)
 // ------------------------------------------------------------------------------------------------------------
 // The folder
 
-static void write_weights(const void *writer, FILE *stream)
-{
-    safetensors_write(writer, stream);
-}
-
 // The weights last: a folder that has them has the rest.
 bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Error *error)
 {
@@ -61,7 +56,7 @@ bool gpt_save(const GPT *gpt, const Tokenizer *tokenizer, const char *folder, Er
     SafetensorsWriter *writer = model_weights_writer(gpt, &zeros);
     int n = tokenizer == NULL ? 0 : tokenizer_files(tokenizer, files);
     files[n] = (FolderFile){"config.json", model_config_write, &config};
-    files[n + 1] = (FolderFile){"model.safetensors", write_weights, writer};
+    files[n + 1] = (FolderFile){"model.safetensors", safetensors_write, writer};
     bool saved = folder_save(folder, files, n + 2, error);
     safetensors_writer_free(writer);
     return saved;

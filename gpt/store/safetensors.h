@@ -95,7 +95,7 @@ void safetensors_add_transposed(SafetensorsWriter *writer, const char *name, int
 void safetensors_add_checksum(SafetensorsWriter *writer);
 
 // To a stream (check ferror), or to a file that appears complete or not at all.
-void safetensors_write(const SafetensorsWriter *writer, FILE *stream);
+void safetensors_write(const void *writer, FILE *stream); // SafetensorsWriter
 bool safetensors_save(const SafetensorsWriter *writer, const char *path, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------

@@ -154,8 +154,9 @@ static void write_transposed(const Item *item, FILE *stream)
     }
 }
 
-void safetensors_write(const SafetensorsWriter *writer, FILE *stream)
+void safetensors_write(const void *object, FILE *stream)
 {
+    const SafetensorsWriter *writer = object;
     AUTO_FREE const Item **sorted = memory_allocate(((size_t)writer->n + 1) * sizeof *sorted, "a file's arrays");
     sort_items(writer, sorted);
     AUTO_FREE char *header = header_text(writer, sorted);
