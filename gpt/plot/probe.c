@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PANELS_MOST = 8, CELLS_MOST = 150 }; // more rows would be indistinguishable
 
@@ -96,16 +97,18 @@ static Line line_of_indices(const Sheet *sheet, const ProbePanel *panel, PlotArm
     return line;
 }
 
+// Leaves out a panel without numbers: a training run's CSV has none of internal kinds.
 static void add_graph(Sheet *sheet, const ProbePanel *panel)
 {
     static const Axis axes[] = {[SCALE_LINEAR] = AXIS_ZERO, [SCALE_UNIT] = AXIS_UNIT, [SCALE_LOG] = AXIS_LOG};
     Panel *graph = &sheet->graphs[sheet->n_graphs];
     const char *word = "";
-    sheet->n_graphs++;
+    bool has_points = false;
     *graph = (Panel){.title = panel->title, .axis = axes[panel->scale], .x_counts = true, .has_rows = true, .n_lines = sheet->arms.n};
     for (int i = 0; i < sheet->arms.n; i++) {
         graph->lines[i] = panel->form == FORM_PLACES ? line_of_places(sheet, panel, sheet->arms.arm[i], &word)
                                                      : line_of_indices(sheet, panel, sheet->arms.arm[i]);
+        has_points = has_points || graph->lines[i].n > 0;
     }
     graph->x_label = panel->x_label != NULL ? panel->x_label : word;
     if (panel->form == FORM_BARS) {
@@ -113,7 +116,12 @@ static void add_graph(Sheet *sheet, const ProbePanel *panel)
         graph->x_low = -0.5;
         graph->x_high = graph->lines[0].n - 0.5;
     }
-    panel_fit(graph);
+    if (has_points) {
+        panel_fit(graph);
+        sheet->n_graphs++;
+    } else {
+        panel_free(graph);
+    }
 }
 
 // Rows are places and columns indices; of a square, both are the indices of one place.
@@ -204,7 +212,7 @@ static void write_words(const Sheet *sheet, char **title, char **caption)
     Writer *first = writer_begin();
     Writer *rest = writer_begin();
     if (!probe_write_finding(first->stream, sheet->experiment, sheet->step, sheet->probe, &next)) {
-        fprintf(first->stream, "%s", sheet->probe->about);
+        fprintf(first->stream, "%.*s", (int)strlen(sheet->probe->about) - 1, sheet->probe->about); // without its full stop
     }
     probe_write_findings(rest->stream, sheet->experiment, sheet->step, sheet->probe, next);
     fprintf(rest->stream, "%s ", sheet->probe->claim);

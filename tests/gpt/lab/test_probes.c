@@ -421,6 +421,39 @@ START_TEST(a_network_is_restored)
 }
 END_TEST
 
+// What was not measured, because it is not in a CSV file, is not mentioned.
+START_TEST(findings_are_sentences_about_what_was_measured)
+{
+    static const Probe probe = {.findings = {{"The first is", "jacobian", PROBE_AT_FIRST, NULL, NULL},
+                                             {"the last", "jacobian", PROBE_AT_LAST, NULL, NULL},
+                                             {"Nothing is", "plane", PROBE_AT_NETWORK, NULL, NULL},
+                                             {"Heads give", "attention_max", PROBE_AT_LAST, "attn", probe_mean}}};
+    ProbeRow rows[] = {{"jacobian", 0, "", -1, 2},
+                       {"jacobian", 1, "", -1, 3},
+                       {"attention_max", 1, "h.1.attn", 0, 0.5},
+                       {"attention_max", 1, "h.1.attn", 1, 0.25},
+                       {"attention_max", 1, "h.1.mlp", 0, 8}};
+    Measurement measurement = {.arm = 1, .probes = {.rows = rows, .n_rows = 5}};
+    Experiment experiment = {.config = {.net = NET_GPT, .arms = ARMS_ON, .n_seeds = 1},
+                             .measurements = &measurement,
+                             .n_measurements = 1,
+                             .n_layer = 2};
+    int next = 0;
+    Writer *writer = writer_begin();
+    ck_assert(probe_write_finding(writer->stream, &experiment, 0, &probe, &next));
+    ck_assert_int_eq(next, 2);
+    fprintf(writer->stream, "|");
+    ck_assert(!probe_write_finding(writer->stream, &experiment, 0, &probe, &next));
+    ck_assert_int_eq(next, 3);
+    fprintf(writer->stream, "|");
+    probe_write_findings(writer->stream, &experiment, 0, &probe, 0);
+    char *text = writer_end(writer);
+    ck_assert_str_eq(text, "The first is 2 with shortcuts; the last 3 with shortcuts||"
+                           "The first is 2 with shortcuts; the last 3 with shortcuts. Heads give 0.375 with shortcuts. ");
+    free(text);
+}
+END_TEST
+
 START_TEST(the_table_of_probes_is_complete)
 {
     for (int i = 0; i < probe_count; i++) {
@@ -460,6 +493,7 @@ int main(void)
     tcase_add_test(tcase, a_probe_that_does_not_fit_leaves_the_others);
     tcase_add_test(tcase, numbers_that_are_not_finite_are_a_fault);
     tcase_add_test(tcase, a_network_is_restored);
+    tcase_add_test(tcase, findings_are_sentences_about_what_was_measured);
     tcase_add_test(tcase, the_table_of_probes_is_complete);
     return suite_run(suite);
 }
