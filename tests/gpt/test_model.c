@@ -139,20 +139,6 @@ START_TEST(a_tied_embedding_adds_up_both_gradients)
 }
 END_TEST
 
-START_TEST(the_deep_network_names_its_layers)
-{
-    int sizes[] = {3, 5, 2};
-    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = false}, 1);
-    char name[NAME_TEXT];
-
-    ck_assert_str_eq(net->layers[1].module.name, "layers.1");
-    ck_assert_str_eq(tensor_name(net->layers[0].weight, name), "layers.0.weight");
-    ck_assert_str_eq(tensor_name(deep_forward(net, tensor_full(SHAPE(1, 3), 1)), name), "layers.1.out");
-    ck_assert_ptr_ne(net->config.sizes, sizes); // its own copy
-    deep_free(net);
-}
-END_TEST
-
 // ------------------------------------------------------------------------------------------------------------
 // What is computed
 
@@ -272,25 +258,6 @@ START_TEST(with_shortcuts_each_branch_is_added)
 }
 END_TEST
 
-// The deep network adds where the sizes agree and only there: here around layers 1 and 3.
-START_TEST(the_deep_network_has_shortcuts_where_they_fit)
-{
-    int sizes[] = {4, 3, 3, 5, 5, 2};
-    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = 5, .activation = ACTIVATION_TANH, .init = INIT_TORCH, .shortcut = true}, 1);
-    Tensor *x = random_leaf(SHAPE(2, 4), 2);
-
-    Tensor *y = deep_forward(net, x);
-
-    ck_assert_int_eq(count_ops(tape_current(), "add"), 2);
-    for (int i = 0; i < 5; i++) {
-        Tensor *fx = tensor_tanh(linear_forward(&net->layers[i], x));
-        x = sizes[i] == sizes[i + 1] ? tensor_add(x, fx) : fx;
-    }
-    assert_same_bits(y->data, x->data, 4, "output");
-    deep_free(net);
-}
-END_TEST
-
 START_TEST(the_shortcut_changes_no_weight)
 {
     GPTConfig config = small_config();
@@ -380,31 +347,6 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Great depth: nothing recurses over the tape, and no list of fixed length fills up.
 
-START_TEST(a_deep_network_of_1000_layers_runs)
-{
-    enum { DEPTH = 1000, WIDTH = 64 };
-    int *sizes = malloc((DEPTH + 1) * sizeof *sizes);
-    ck_assert_ptr_nonnull(sizes);
-    for (int i = 0; i <= DEPTH; i++) {
-        sizes[i] = WIDTH;
-    }
-    DeepNet *net = create_deep((DeepConfig){.sizes = sizes, .n_layer = DEPTH, .activation = ACTIVATION_GELU, .init = INIT_TORCH, .shortcut = true},
-                               1);
-
-    Tensor *loss = tensor_mean(deep_forward(net, random_leaf(SHAPE(1, WIDTH), 2)));
-    GradFlowWatch *watch = gradflow_watch(tape_current());
-    tensor_backward(loss);
-    GradFlow flow = gradflow_read(watch, &net->module);
-
-    ck_assert_int_eq(flow.n_layer, DEPTH);
-    ck_assert_int_eq(flow.n_shortcuts, DEPTH);
-    ck_assert_int_eq(flow.reach_count[FLOW_REACHED] + flow.reach_count[FLOW_NAN], 2 * DEPTH);
-    gradflow_free(&flow);
-    free(sizes);
-    deep_free(net);
-}
-END_TEST
-
 START_TEST(a_gpt_of_48_blocks_runs)
 {
     GPTConfig config = small_config();
@@ -436,7 +378,6 @@ int main(void)
     tcase_add_test(tree, a_tied_head_is_the_token_embedding);
     tcase_add_test(tree, a_head_of_its_own_is_another_tensor);
     tcase_add_test(tree, a_tied_embedding_adds_up_both_gradients);
-    tcase_add_test(tree, the_deep_network_names_its_layers);
 
     TCase *computed = case_with_tape(suite, "computed");
     tcase_add_test(computed, logits_have_a_row_for_each_token);
@@ -445,7 +386,6 @@ int main(void)
     tcase_add_test(computed, positions_matter);
     tcase_add_test(computed, without_shortcuts_a_block_is_its_branches);
     tcase_add_loop_test(computed, with_shortcuts_each_branch_is_added, 0, NORM_COUNT);
-    tcase_add_test(computed, the_deep_network_has_shortcuts_where_they_fit);
     tcase_add_test(computed, the_shortcut_changes_no_weight);
     tcase_add_test(computed, one_seed_gives_one_gpt);
     tcase_add_test(computed, dropout_acts_in_training_only);
@@ -454,7 +394,6 @@ int main(void)
     tcase_add_test(computed, freeing_nothing_is_allowed);
 
     TCase *depth = case_with_tape(suite, "depth");
-    tcase_add_test(depth, a_deep_network_of_1000_layers_runs);
     tcase_add_test(depth, a_gpt_of_48_blocks_runs);
     return suite_run(suite);
 }

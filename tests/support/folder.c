@@ -3,8 +3,11 @@
 #include "tests/support/folder.h"
 
 #include <check.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char path[64];
@@ -37,6 +40,15 @@ const char *folder_path(void)
 const char *folder_home(void)
 {
     return home;
+}
+
+void files_limit(size_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes == SIZE_MAX ? limit.rlim_max : bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 void file_write(const char *name, const char *bytes, size_t n)

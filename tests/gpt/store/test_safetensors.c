@@ -5,13 +5,10 @@
 #include "tests/support/mistake.h"
 #include "tests/support/suite.h"
 
-#include <check.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 static const char FILE_NAME[] = "a.safetensors";
 
@@ -32,14 +29,12 @@ static void save(const SafetensorsWriter *writer)
 // A file by hand: this length, this header, n zeros.
 static void write_by_hand(uint64_t length, const char *header, size_t n)
 {
-    FILE *file = fopen(FILE_NAME, "wb");
-    ck_assert_ptr_nonnull(file);
-    fwrite(&length, sizeof length, 1, file);
-    fputs(header, file);
-    for (size_t i = 0; i < n; i++) {
-        putc(0, file);
-    }
-    ck_assert_int_eq(fclose(file), 0);
+    size_t header_bytes = strlen(header);
+    char *bytes = memory_allocate_zeroed(1, sizeof length + header_bytes + n, "a file");
+    memcpy(bytes, &length, sizeof length);
+    memcpy(bytes + sizeof length, header, header_bytes);
+    file_write(FILE_NAME, bytes, sizeof length + header_bytes + n);
+    free(bytes);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -91,6 +86,14 @@ START_TEST(arrays_and_texts_round_trip)
 }
 END_TEST
 
+static bool has_its_checksum(Error *error)
+{
+    Safetensors file = open_file();
+    bool has = safetensors_check(&file, error);
+    safetensors_close(&file);
+    return has;
+}
+
 // Values of each size, more than are read at once, and an odd number of bytes.
 START_TEST(a_checksum_covers_the_added_bytes)
 {
@@ -109,21 +112,15 @@ START_TEST(a_checksum_covers_the_added_bytes)
     safetensors_add(writer, "none", DTYPE_F32, SHAPE(0, 5), halves);
     safetensors_add_text(writer, "step", "17");
     save(writer);
-    Safetensors file = open_file();
-    ck_assert(!safetensors_check(&file, &error));
+    ck_assert(!has_its_checksum(&error));
     ck_assert_str_eq(error.message, "a.safetensors: missing checksum; not a gptape checkpoint, or one of an early version");
-    safetensors_close(&file);
     safetensors_add_checksum(writer);
     save(writer);
-    file = open_file();
-    ck_assert_msg(safetensors_check(&file, &error), "%s", error.message);
-    safetensors_close(&file);
+    ck_assert_msg(has_its_checksum(&error), "%s", error.message);
     bytes[LONG - 1] ^= 0x80; // borrowed: this is what is written, and not what was added
     save(writer);
-    file = open_file();
-    ck_assert(!safetensors_check(&file, &error));
+    ck_assert(!has_its_checksum(&error));
     ck_assert_ptr_eq(strstr(error.message, "a.safetensors: is damaged: its checksum is "), error.message);
-    safetensors_close(&file);
     safetensors_writer_free(writer);
 }
 END_TEST
@@ -261,19 +258,14 @@ END_TEST
 START_TEST(a_full_disk_leaves_the_old_file)
 {
     static float many[100000];
-    struct rlimit limit;
     Error error = {0};
     SafetensorsWriter *writer = safetensors_writer_create();
     safetensors_add_text(writer, "which", "old");
     save(writer);
     safetensors_add(writer, "many", DTYPE_F32, SHAPE(100000), many);
-    signal(SIGXFSZ, SIG_IGN);
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = 100000;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    files_limit(100000);
     ck_assert(!safetensors_save(writer, FILE_NAME, &error));
-    limit.rlim_cur = limit.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    files_limit(SIZE_MAX);
     ck_assert_ptr_nonnull(strstr(error.message, "a.safetensors: can't be written: File too large"));
     safetensors_writer_free(writer);
     Safetensors file = open_file();
@@ -378,13 +370,11 @@ END_TEST
 START_TEST(deep_json_is_refused_in_one_line)
 {
     enum { DEPTH = 1000000 };
-    char *header = malloc(DEPTH + 1);
-    ck_assert_ptr_nonnull(header);
+    char *header = test_memory(DEPTH + 1);
     memset(header, '[', DEPTH);
     header[DEPTH] = '\0';
     write_by_hand(DEPTH, header, 0);
     assert_refused("can't be read as JSON from byte 1001 of 1000000 on");
-    free(header);
 }
 END_TEST
 
