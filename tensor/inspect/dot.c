@@ -208,30 +208,18 @@ static void write_scope(const Drawing *drawing, int s)
 // ------------------------------------------------------------------------------------------------------------
 // The drawing
 
-static bool has_shortcut(const Drawing *drawing)
-{
-    for (int i = 0; i < drawing->tape->n_nodes; i++) {
-        const TapeNode *node = drawing->tape->nodes[i];
-        if (dot_is_drawn(drawing, node) && is_shortcut(node)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // Explains what the drawing shows: gradients, shortcuts. It is below the drawing: the label of an invisible frame around it.
 static void write_legend(const Drawing *drawing)
 {
     bool gradients = drawing->most > 0;
-    bool shortcuts = has_shortcut(drawing);
-    if (!gradients && !shortcuts) {
+    if (!gradients && !drawing->shortcuts) {
         return;
     }
     fprintf(drawing->out, "labelloc=b\nlabel=\"");
     if (gradients) {
         fprintf(drawing->out, "Numbers and arrow widths: L2 norms of the gradients that came back.\\l");
     }
-    if (shortcuts) {
+    if (drawing->shortcuts) {
         fprintf(drawing->out, "Orange: shortcuts.\\l");
     }
     fprintf(drawing->out, "\"\n");

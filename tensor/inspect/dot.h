@@ -25,6 +25,7 @@ typedef struct Drawing {
     Scope *scopes;
     int n_scopes;
     double least, most; // of the gradients on the arrows; 0: there are none
+    bool shortcuts;     // is there any?
 } Drawing;
 
 // Is the node in the module that is drawn?
@@ -33,7 +34,7 @@ bool dot_is_drawn(const Drawing *drawing, const TapeNode *node);
 // Untrusted text between the quotes of a label, which Graphviz then shows unchanged; hidden characters as escapes (utf8_show).
 void dot_quote(FILE *out, const char *text);
 
-void dot_measure_arrows(Drawing *drawing); // finds least and most
+void dot_measure_arrows(Drawing *drawing); // finds least, most and shortcuts
 void dot_write_arrows(const Drawing *drawing);
 
 #endif

@@ -73,6 +73,7 @@ void dot_measure_arrows(Drawing *drawing)
     for (int i = 0; i < drawing->tape->n_nodes; i++) {
         const TapeNode *node = drawing->tape->nodes[i];
         for (int k = 0; k < node->n_inputs && dot_is_drawn(drawing, node); k++) {
+            drawing->shortcuts = drawing->shortcuts || tape_is_shortcut(node, k);
             double size = node->inputs[k]->tape == NULL ? 0 : gradient_on(drawing->tape, node, node->inputs[k]);
             if (size > 0 && isfinite(size)) {
                 drawing->most = fmax(drawing->most, size);
