@@ -41,22 +41,14 @@ bool vector_choose(const char *name)
     return false;
 }
 
-static const VectorLoops *best(void)
-{
-    int i = 0;
-    while (!processor_can(available[i])) {
-        i++;
-    }
-    return available[i];
-}
-
 const VectorLoops *vector_loops(void)
 {
     if (chosen == NULL) {
         const char *setting = getenv("GPTAPE_ISA");
         bool given = setting != NULL && setting[0] != '\0';
-        if (!given || !vector_choose(setting)) {
-            chosen = best();
+        bool found = given && vector_choose(setting);
+        for (int i = 0; !found; i++) { // the best comes first, and the last runs everywhere
+            found = vector_choose(available[i]->name);
         }
         if (given && strcmp(chosen->name, setting) != 0) {
             fprintf(stderr, "gptape: GPTAPE_ISA=%s: this processor has no such vector code; using %s\n", setting, chosen->name);
