@@ -128,11 +128,7 @@ Tensor *layernorm_forward(LayerNorm *layernorm, Tensor *x, Where where);
 
 // y = (x - mean) / sqrt(var + 1e-5) * weight + bias, with each column's mean and variance over the N >= 2 rows: LayerNorm of the transposed
 // matrix. Always with the statistics of the batch, through which gradients pass. torch: nn.BatchNorm1d in training
-typedef struct BatchNorm {
-    Module module;
-    Tensor *weight; // (C), ones at first
-    Tensor *bias;   // (C), zeros at first
-} BatchNorm;
+typedef LayerNorm BatchNorm;
 
 extern const ModuleKind batchnorm_kind;
 void batchnorm_init(BatchNorm *batchnorm, Module *parent, const char *name, int size);

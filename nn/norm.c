@@ -53,10 +53,8 @@ Tensor *(layernorm_forward)(LayerNorm *layernorm, Tensor *x, Where where)
 void batchnorm_init(BatchNorm *batchnorm, Module *parent, const char *name, int size)
 {
     REQUIRE(batchnorm);
-    *batchnorm = (BatchNorm){0};
-    module_init(&batchnorm->module, &batchnorm_kind, parent, name);
-    batchnorm->weight = module_add_parameter(&batchnorm->module, "weight", SHAPE(size));
-    batchnorm->bias = module_add_parameter(&batchnorm->module, "bias", SHAPE(size));
+    layernorm_init(batchnorm, parent, name, size);
+    batchnorm->module.kind = &batchnorm_kind;
 }
 
 // LayerNorm normalizes each row; of the transposed matrix the rows are the columns. Its own scale and shift, one for each row of x, are not used.
