@@ -187,6 +187,7 @@ Tensor *op_case_run(const OpCase *op_case, Tensor **inputs)
 {
     return op_case->unary != NULL       ? op_case->unary(inputs[0], HERE)
          : op_case->binary != NULL      ? op_case->binary(inputs[0], inputs[1], HERE)
+         : op_case->ternary != NULL     ? op_case->ternary(inputs[0], inputs[1], op_case->n_inputs > 2 ? inputs[2] : NULL, HERE)
          : op_case->with_number != NULL ? op_case->with_number(inputs[0], op_case->number, HERE)
                                         : op_case->forward(inputs);
 }

@@ -136,7 +136,7 @@ typedef struct GradCheckResult {
 GradCheckResult gradcheck(const GradCheck *check);
 
 // One gradient check of an operation: inputs of these shapes, whose values are between 0.6 and 1.6, with irregular signs unless positive,
-// and one of four ways to call it.
+// and one of five ways to call it.
 enum { OP_CASE_INPUTS = 3 };
 typedef struct OpCase {
     const char *name; // "add, b repeated"
@@ -146,6 +146,7 @@ typedef struct OpCase {
     Tensor *(*forward)(Tensor **inputs);
     Tensor *(*unary)(Tensor *x, Where where);
     Tensor *(*binary)(Tensor *a, Tensor *b, Where where);
+    Tensor *(*ternary)(Tensor *a, Tensor *b, Tensor *c, Where where); // c is NULL if there are two inputs
     Tensor *(*with_number)(Tensor *x, double number, Where where);
     double number;
 } OpCase;

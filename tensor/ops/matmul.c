@@ -228,19 +228,9 @@ static void linear_backward(TapeNode *node)
     kernels()->linear_backward(&s, x->data, dy, dweight, dbias);
 }
 
-static Tensor *linear_case(Tensor **x)
-{
-    return tensor_linear(x[0], x[1], x[2], HERE);
-}
-
-static Tensor *linear_case_no_bias(Tensor **x)
-{
-    return tensor_linear(x[0], x[1], NULL, HERE);
-}
-
 static const OpCase linear_cases[] = {
-    {"linear", {SIZES(2, 2, 3), SIZES(4, 3), SIZES(4)}, 3, .forward = linear_case},
-    {"linear, no bias", {SIZES(2, 3), SIZES(4, 3)}, 2, .forward = linear_case_no_bias},
+    {"linear", {SIZES(2, 2, 3), SIZES(4, 3), SIZES(4)}, 3, .ternary = tensor_linear},
+    {"linear, no bias", {SIZES(2, 3), SIZES(4, 3)}, 2, .ternary = tensor_linear},
 };
 
 const Op op_linear = {.name = "linear", .group = OP_GROUP_PRODUCT, .backward = linear_backward, .reads = {2, 1}, OP_CASES(linear_cases)};
