@@ -69,4 +69,8 @@ typedef void FlowItem(const void *call, size_t i, double *scratch);
 // Measures items 0 ... n - 1, on all threads if that is worth it. work: multiplications per item; scratch: doubles of scratch memory for an item.
 void flow_share(size_t n, double work, size_t scratch, FlowItem *item, const void *call);
 
+// The squares of the singular values of a (m, n), m <= n, in no particular order, from the eigenvalues of a a^T. The error of a square is a few
+// roundings of the largest square, so that of a value is at most 1e-8 of the largest. Not finite if a is not. scratch: m (m + 2) doubles.
+void singular_squares(const double *a, int m, int n, double *values, double *scratch);
+
 #endif

@@ -1,7 +1,7 @@
 // streams.c: the residual stream on a tape, and its ranks: see gradflow.h.
 
+#include "nn/gradflow/gradflow.h"
 #include "nn/gradflow/loops.h"
-#include "nn/gradflow/svd.h"
 #include "tensor/unwind.h"
 
 #include <math.h>

@@ -10,7 +10,7 @@
 //
 //      A A^T = Q T Q^T, T tridiagonal     by Householder reflections: m^2 n + 4/3 m^3 operations, and 60 m^2 for the sweeps
 
-#include "nn/gradflow/svd.h"
+#include "nn/gradflow/gradflow.h"
 #include "nn/gradflow/loops.h"
 #include "tensor/unwind.h"
 
