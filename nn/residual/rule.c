@@ -113,41 +113,30 @@ static void put_number(Printer *printer, double number)
     put(printer, text);
 }
 
-enum { LEVEL_SUM, LEVEL_PRODUCT, LEVEL_SIGN, LEVEL_POWER, LEVEL_ATOM };
+// How loosely an operation binds its operands, and what stands before or between them.
+enum { ATOM, POWER, SIGN, PRODUCT, SUM };
 
-static int level_of(RuleOp op)
-{
-    switch (op) {
-    case RULE_ADD:
-    case RULE_SUBTRACT: return LEVEL_SUM;
-    case RULE_MULTIPLY:
-    case RULE_DIVIDE: return LEVEL_PRODUCT;
-    case RULE_NEGATE: return LEVEL_SIGN;
-    case RULE_POWER: return LEVEL_POWER;
-    default: return LEVEL_ATOM;
-    }
-}
+static const struct {
+    int level;
+    const char *text;
+} OPERATORS[RULE_STOP + 1] = {
+    [RULE_ADD] = {SUM, " + "},      [RULE_SUBTRACT] = {SUM, " - "}, [RULE_MULTIPLY] = {PRODUCT, "*"},
+    [RULE_DIVIDE] = {PRODUCT, "/"}, [RULE_NEGATE] = {SIGN, "-"},    [RULE_POWER] = {POWER, "^"},
+};
 
-// In parentheses if it binds less tightly than least.
-static void put_step(Printer *printer, int step, int least)
+// In parentheses if it binds more loosely than most.
+static void put_step(Printer *printer, int step, int most)
 {
-    static const char *const between[] = {
-        [RULE_ADD] = " + ", [RULE_SUBTRACT] = " - ", [RULE_MULTIPLY] = "*", [RULE_DIVIDE] = "/", [RULE_POWER] = "^",
-    };
     const RuleStep *s = &printer->half->steps[step];
-    int level = level_of(s->op);
-    put(printer, level < least ? "(" : "");
-    if (level == LEVEL_SIGN) {
-        put(printer, "-");
-        put_step(printer, s->a, LEVEL_SIGN);
-    } else if (level == LEVEL_POWER) {
-        put_step(printer, s->a, LEVEL_ATOM);
-        put(printer, "^");
-        put_step(printer, s->b, LEVEL_SIGN);
-    } else if (level < LEVEL_ATOM) {
-        put_step(printer, s->a, level);
-        put(printer, between[s->op]);
-        put_step(printer, s->b, level + 1);
+    int level = OPERATORS[s->op].level;
+    put(printer, level > most ? "(" : "");
+    if (level == SIGN) {
+        put(printer, OPERATORS[s->op].text);
+        put_step(printer, s->a, SIGN);
+    } else if (level != ATOM) {
+        put_step(printer, s->a, level == POWER ? ATOM : level);
+        put(printer, OPERATORS[s->op].text);
+        put_step(printer, s->b, level == POWER ? SIGN : level - 1);
     } else if (s->op == RULE_NUMBER) {
         put_number(printer, s->number);
     } else if (s->op == RULE_BOUND) {
@@ -160,14 +149,14 @@ static void put_step(Printer *printer, int step, int least)
     }
     if (s->op >= RULE_F) {
         put(printer, "(");
-        put_step(printer, s->a, LEVEL_SUM);
+        put_step(printer, s->a, SUM);
         put(printer, s->b >= 0 ? ", " : ")");
     }
     if (s->op == RULE_LINEAR && s->b >= 0) {
-        put_step(printer, s->b, LEVEL_SUM);
+        put_step(printer, s->b, SUM);
         put(printer, ")");
     }
-    put(printer, level < least ? ")" : "");
+    put(printer, level > most ? ")" : "");
 }
 
 char *rule_print(const ResidualRule *rule)
@@ -179,10 +168,10 @@ char *rule_print(const ResidualRule *rule)
         for (int k = 0; k < printer.half->n_bindings; k++) {
             put(&printer, printer.half->bindings[k].name);
             put(&printer, " = ");
-            put_step(&printer, printer.half->bindings[k].step, LEVEL_SUM);
+            put_step(&printer, printer.half->bindings[k].step, SUM);
             put(&printer, "; ");
         }
-        put_step(&printer, printer.half->result, LEVEL_SUM);
+        put_step(&printer, printer.half->result, SUM);
     }
     put_byte(&printer, '\0');
     return printer.text;
