@@ -13,18 +13,17 @@
 
 #include <string.h>
 
+typedef struct Draws {
+    Random *random; // NULL: f draws none
+    Random before;  // random as it was when forward began
+} Draws;
+
 typedef struct Checkpoint {
     TapeFunctionMany *function;
     TapeFunction *of_one; // instead of function, or NULL
     void *context;
-    Random *random; // NULL: it draws none
-    Random before;  // random as it was when forward began
+    Draws draws;
 } Checkpoint;
-
-typedef struct KeptDraws {
-    Random *random;
-    Random value;
-} KeptDraws;
 
 static void empty(void *inner)
 {
@@ -54,8 +53,8 @@ static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope, Where ca
 
 static void put_draws_back(void *object)
 {
-    KeptDraws *kept = object;
-    *kept->random = kept->value;
+    Draws *draws = object;
+    *draws->random = draws->before;
 }
 
 static Tensor *run(const Checkpoint *c, Tensor **x)
@@ -66,18 +65,16 @@ static Tensor *run(const Checkpoint *c, Tensor **x)
 static Tensor *checkpoint_forward(Checkpoint checkpoint, Tensor **x, int n, Where where)
 {
     OpCall call = {&op_checkpoint, x, n, where};
-    Random *random = checkpoint.random;
+    Random *random = checkpoint.draws.random;
     op_check(&call);
     if (checkpoint.function == NULL && checkpoint.of_one == NULL) {
         op_fail(&call, "function is NULL");
     }
     Tape *tape = tape_current();
-    KeptDraws kept = {.random = random};
     int frame = unwind_begin();
     if (random != NULL) {
-        checkpoint.before = *random;
-        kept.value = *random;
-        unwind_add_on_failure(put_draws_back, &kept);
+        checkpoint.draws.before = *random;
+        unwind_add_on_failure(put_draws_back, &checkpoint.draws);
     }
     Tensor **leaves = enter(tape, x, n, tape->scope, tape_user_line(where));
     tape_no_grad_begin();
@@ -105,12 +102,12 @@ static Tensor *checkpoint_forward(Checkpoint checkpoint, Tensor **x, int n, Wher
 
 Tensor *tensor_checkpoint(TapeFunction *function, void *context, Tensor *x, Random *random, Where where)
 {
-    return checkpoint_forward((Checkpoint){.of_one = function, .context = context, .random = random}, &x, 1, where);
+    return checkpoint_forward((Checkpoint){.of_one = function, .context = context, .draws = {.random = random}}, &x, 1, where);
 }
 
 Tensor *tensor_checkpoint_many(TapeFunctionMany *function, void *context, Tensor **x, int n, Random *random, Where where)
 {
-    return checkpoint_forward((Checkpoint){.function = function, .context = context, .random = random}, x, n, where);
+    return checkpoint_forward((Checkpoint){.function = function, .context = context, .draws = {.random = random}}, x, n, where);
 }
 
 static void add_gradient(Tensor *x, const Real *dx_inner)
@@ -144,12 +141,12 @@ static void checkpoint_backward(TapeNode *node)
 {
     Checkpoint *c = node->saved;
     Tape *tape = node->output->tape;
-    KeptDraws kept = {.random = c->random}; // as it was before f runs again
+    Draws now = {.random = c->draws.random}; // as it is before f runs again
     int frame = unwind_begin();
-    if (c->random != NULL) {
-        kept.value = *c->random;
-        unwind_add(put_draws_back, &kept);
-        *c->random = c->before;
+    if (now.random != NULL) {
+        now.before = *now.random;
+        unwind_add(put_draws_back, &now);
+        put_draws_back(&c->draws);
     }
     // forward was: y = f(x)
     Tensor **leaves = enter(tape, node->inputs, node->n_inputs, node->scope, node->where);
