@@ -84,6 +84,13 @@ static inline void round_weights(const Module *root)
     parameter_list_free(&list);
 }
 
+// The golden numbers are of float32 weights in double, rounded to 9 digits; float32 numbers are sums of hundreds of rounded ones.
+#ifdef GPTAPE_DOUBLE
+#define GOLDEN_TOLERANCE 1e-6
+#else
+#define GOLDEN_TOLERANCE 1e-3
+#endif
+
 // The GPT of golden/paths.h, probes.h and measures.h, with this residual rule.
 static inline GPTConfig golden_config(const char *rule)
 {

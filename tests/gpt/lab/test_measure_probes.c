@@ -9,13 +9,6 @@
 
 enum { JACOBIANS = sizeof golden_jacobians / sizeof golden_jacobians[0], SHARPNESSES = sizeof golden_sharpness / sizeof golden_sharpness[0] };
 
-// The golden numbers are of float32 weights in double; float32 numbers are sums of hundreds of rounded ones.
-#ifdef GPTAPE_DOUBLE
-static const double TOLERANCE = 1e-6;
-#else
-static const double TOLERANCE = 1e-3;
-#endif
-
 static ExperimentConfig with_probes(ExperimentConfig config, const char *names)
 {
     char text[200];
@@ -42,6 +35,28 @@ static ExperimentConfig golden_experiment(const char *rule)
                                .n_seeds = 1,
                                .lr = 1e-3};
     return config;
+}
+
+// Rows through a deep network with this rule.
+static ExperimentConfig mlp(DeepConfig deep, const char *rule, const Real *input, const Real *target, int n_rows, uint64_t seed)
+{
+    return (ExperimentConfig){.net = NET_MLP,
+                              .deep = deep,
+                              .input = input,
+                              .target = target,
+                              .n_rows = n_rows,
+                              .rules = {rule},
+                              .n_rules = 1,
+                              .seed = seed,
+                              .n_seeds = 1,
+                              .lr = 1e-3};
+}
+
+static DeepNet *network_of(const ExperimentConfig *config)
+{
+    DeepConfig deep = config->deep;
+    deep.residual = config->rules[0];
+    return create_deep(deep, config->seed);
 }
 
 // The only number of this kind, layer, name (NULL: any) and index.
@@ -83,7 +98,7 @@ START_TEST(jacobians_and_updates_are_pytorchs)
     const Measurement *m = &experiment.measurements[0];
     assert_no_faults(&experiment);
     for (int i = 0; i < 4; i++) {
-        ASSERT_RELATIVE(number_of(m, "jacobian", i, NULL, -1), golden->norm[i], TOLERANCE);
+        ASSERT_RELATIVE(number_of(m, "jacobian", i, NULL, -1), golden->norm[i], GOLDEN_TOLERANCE);
         ck_assert(number_of(m, "jacobian_error", i, NULL, -1) == 0);
     }
     for (int i = 0; i < 3; i++) { // ||J||_F^2 is the sum of the squared singular values
@@ -94,8 +109,8 @@ START_TEST(jacobians_and_updates_are_pytorchs)
             squares += values[k] * values[k] / 432;
             ck_assert(k == 0 || values[k] <= values[k - 1]);
         }
-        ASSERT_RELATIVE(squares, golden->norm[i], TOLERANCE);
-        ASSERT_RELATIVE(number_of(m, "update_ratio", layers[i], golden_updates[i], -1), golden->update[i], TOLERANCE);
+        ASSERT_RELATIVE(squares, golden->norm[i], GOLDEN_TOLERANCE);
+        ASSERT_RELATIVE(number_of(m, "update_ratio", layers[i], golden_updates[i], -1), golden->update[i], GOLDEN_TOLERANCE);
     }
     number_of(m, "update_ratio", 3, "lm_head.weight", -1);
     experiment_free(&experiment);
@@ -158,15 +173,7 @@ static ExperimentConfig golden_mlp(const GoldenSharpness *golden, int sizes[8])
         n++;
     }
     Activation activation = strcmp(golden->activation, "tanh") == 0 ? ACTIVATION_TANH : ACTIVATION_GELU;
-    return (ExperimentConfig){.net = NET_MLP,
-                              .deep = {.sizes = sizes, .n_layer = n, .activation = activation},
-                              .input = row_input,
-                              .target = row_target,
-                              .rules = {golden->rule},
-                              .n_rules = 1,
-                              .seed = golden->seed,
-                              .n_seeds = 1,
-                              .lr = 1e-3};
+    return mlp((DeepConfig){.sizes = sizes, .n_layer = n, .activation = activation}, golden->rule, row_input, row_target, 0, golden->seed);
 }
 
 START_TEST(sharpness_and_plane_are_those_of_the_loss)
@@ -191,20 +198,10 @@ START_TEST(noise_is_of_the_rows)
     static const Real input[] = {1, 2, -1};
     static const Real target[] = {0, 3, 1};
     int sizes[] = {1, 1};
-    ExperimentConfig config = {.net = NET_MLP,
-                               .deep = {.sizes = sizes, .n_layer = 1, .activation = ACTIVATION_IDENTITY},
-                               .input = input,
-                               .target = target,
-                               .n_rows = 3,
-                               .rules = {"none-plain"},
-                               .n_rules = 1,
-                               .seed = 1,
-                               .n_seeds = 1};
-    config = with_probes(config, "noise");
+    DeepConfig line = {.sizes = sizes, .n_layer = 1, .activation = ACTIVATION_IDENTITY};
+    ExperimentConfig config = with_probes(mlp(line, "none-plain", input, target, 3, 1), "noise");
     Experiment experiment = run_experiment(&config);
-    DeepConfig deep = config.deep;
-    deep.residual = "none-plain";
-    DeepNet *net = create_deep(deep, 1);
+    DeepNet *net = network_of(&config);
     double w = (double)net->layers[0].weight->data[0];
     double b = (double)net->layers[0].bias->data[0];
     double one = 0;
@@ -237,20 +234,11 @@ START_TEST(noise_is_of_the_rows_and_their_classes)
     static const int classes[] = {0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
     enum { N = 12, VALUES = 4 };
     int sizes[] = {1, 2};
-    ExperimentConfig config = {.net = NET_MLP,
-                               .deep = {.sizes = sizes, .n_layer = 1, .head = HEAD_LINEAR, .loss = LOSS_CE},
-                               .input = input,
-                               .targets = classes,
-                               .n_rows = N,
-                               .rules = {"none-plain"},
-                               .n_rules = 1,
-                               .seed = 1,
-                               .n_seeds = 1};
-    config = with_probes(config, "noise");
+    DeepConfig classifier = {.sizes = sizes, .n_layer = 1, .head = HEAD_LINEAR, .loss = LOSS_CE};
+    ExperimentConfig config = with_probes(mlp(classifier, "none-plain", input, NULL, N, 1), "noise");
+    config.targets = classes;
     Experiment experiment = run_experiment(&config);
-    DeepConfig deep = config.deep;
-    deep.residual = "none-plain";
-    DeepNet *net = create_deep(deep, 1);
+    DeepNet *net = network_of(&config);
     double one = 0;
     double mean[VALUES] = {0};
     for (int r = 0; r < N; r++) {
@@ -278,23 +266,13 @@ START_TEST(autocorrelation_is_along_the_grid)
     int sizes[] = {2, 16, 16, 16, 1};
     DeepRows grid = deep_rows_grid(-2, 2, N, 2);
     Real target[N] = {0};
-    ExperimentConfig config = {.net = NET_MLP,
-                               .deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_KAIMING},
-                               .input = grid.input,
-                               .target = target,
-                               .n_rows = N,
-                               .rules = {"plain"},
-                               .n_rules = 1,
-                               .seed = 4,
-                               .n_seeds = 1};
-    config = with_probes(config, "autocorrelation");
+    DeepConfig deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_KAIMING};
+    ExperimentConfig config = with_probes(mlp(deep, "plain", grid.input, target, N, 4), "autocorrelation");
     Experiment experiment = run_experiment(&config);
     const Measurement *m = &experiment.measurements[0];
     assert_no_faults(&experiment);
     ck_assert(number_of(m, "autocorrelation", -1, NULL, 0) == 1);
-    DeepConfig deep = config.deep;
-    deep.residual = "plain";
-    DeepNet *net = create_deep(deep, 4);
+    DeepNet *net = network_of(&config);
     double slopes[N];
     for (int i = 0; i < N; i++) {
         Tensor *x = tensor_require_grad(tensor_zeros(SHAPE(1, 2)));
@@ -363,17 +341,8 @@ START_TEST(nan_is_reported)
     int sizes[] = {3, 3, 3};
     static const Real bad[] = {NAN, 0, 1, 1, 0, 1};
     static const Real target[] = {0, 0, 0, 0, 0, 0};
-    ExperimentConfig config = {.net = NET_MLP,
-                               .deep = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_TANH},
-                               .input = bad,
-                               .target = target,
-                               .n_rows = 2,
-                               .rules = {"plain"},
-                               .n_rules = 1,
-                               .seed = 4,
-                               .n_seeds = 1,
-                               .lr = 0.1};
-    config = with_probes(config, "jacobian,spectrum,update,sharpness,noise,plane");
+    DeepConfig deep = {.sizes = sizes, .n_layer = 2, .activation = ACTIVATION_TANH};
+    ExperimentConfig config = with_probes(mlp(deep, "plain", bad, target, 2, 4), "jacobian,spectrum,update,sharpness,noise,plane");
     Experiment experiment = run_experiment(&config);
     assert_fault(&experiment, "jacobian", "layer 0: jacobian is NaN");
     assert_fault(&experiment, "spectrum", "layer 0: singular_value is NaN");

@@ -10,13 +10,6 @@
 enum { B = 2, T = 9, STREAMS = 4 };
 enum { JACOBIANS = sizeof golden_jacobians / sizeof golden_jacobians[0], SHARPNESSES = sizeof golden_sharpness / sizeof golden_sharpness[0] };
 
-// Golden numbers are rounded to 9 digits; float32 numbers are sums of hundreds of rounded ones.
-#ifdef GPTAPE_DOUBLE
-static const double TOLERANCE = 1e-6;
-#else
-static const double TOLERANCE = 1e-3;
-#endif
-
 static void assert_near(const char *what, double got, double expected, double tolerance)
 {
     ck_assert_msg(is_near(got, expected, tolerance), "%s: %.9g, expected %.9g, tolerance %.2g", what, got, expected, tolerance);
@@ -45,7 +38,7 @@ START_TEST(jacobians_are_pytorchs)
     find_streams(stream);
     jacobian_norms(stream[3], stream, STREAMS, 0, NULL, norm);
     for (int i = 0; i < STREAMS; i++) {
-        assert_near(golden->rule, norm[i].mean_square, golden->norm[i], TOLERANCE * golden->norm[i]);
+        assert_near(golden->rule, norm[i].mean_square, golden->norm[i], GOLDEN_TOLERANCE * golden->norm[i]);
         ck_assert(norm[i].std_error == 0 && norm[i].n_probes == 0);
     }
     gpt_free(gpt);
@@ -348,7 +341,7 @@ START_TEST(updates_are_pytorchs)
     GPTLoss context = {.gpt = gpt};
     tensor_backward(gpt_loss(&context, -1));
     ParameterList list = module_parameters(&gpt->module);
-    double *ratios = malloc((size_t)list.count * sizeof *ratios);
+    double *ratios = test_memory((size_t)list.count * sizeof *ratios);
     WeightCopy before = weight_copy(&list);
     AdamW adamw = adamw_create(&list, (AdamWConfig){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1});
     adamw_step(&adamw);
@@ -359,7 +352,7 @@ START_TEST(updates_are_pytorchs)
         tensor_name(list.parameters[i], name);
         for (int k = 0; k < 3; k++) {
             if (strcmp(name, golden_updates[k]) == 0) {
-                assert_near(name, ratios[i], golden->update[k], TOLERANCE * golden->update[k]);
+                assert_near(name, ratios[i], golden->update[k], GOLDEN_TOLERANCE * golden->update[k]);
                 found++;
             }
         }
@@ -367,7 +360,6 @@ START_TEST(updates_are_pytorchs)
     ck_assert_int_eq(found, 3);
     adamw_free(&adamw);
     weight_copy_free(&before);
-    free(ratios);
     parameter_list_free(&list);
     gpt_free(gpt);
 }
