@@ -72,9 +72,7 @@ static void add_backward(TapeNode *node)
     }
 }
 
-static const OpCase add_cases[] = {BROADCAST_CASES(add)};
-
-const Op op_add = {.name = "add", .backward = add_backward, OP_CASES(add_cases)};
+const Op op_add = {.name = "add", .backward = add_backward, OP_CHECK(BROADCAST_CASES(add))};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a - b          dL/da = dL/dy, dL/db = -dL/dy
@@ -96,9 +94,7 @@ Tensor *tensor_sub(Tensor *a, Tensor *b, Where where)
     return binary_forward(&op_sub, a, b, sub_value, sub_slope, where);
 }
 
-static const OpCase sub_cases[] = {BROADCAST_CASES(sub)};
-
-const Op op_sub = {.name = "sub", .backward = binary_backward, OP_CASES(sub_cases)};
+const Op op_sub = {.name = "sub", .backward = binary_backward, OP_CHECK(BROADCAST_CASES(sub))};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a b            dL/da = dL/dy b, dL/db = dL/dy a
@@ -118,9 +114,7 @@ Tensor *tensor_mul(Tensor *a, Tensor *b, Where where)
     return binary_forward(&op_mul, a, b, mul_value, mul_slope, where);
 }
 
-static const OpCase mul_cases[] = {BROADCAST_CASES(mul)};
-
-const Op op_mul = {.name = "mul", .backward = binary_backward, .reads = {2, 1}, OP_CASES(mul_cases)};
+const Op op_mul = {.name = "mul", .backward = binary_backward, .reads = {2, 1}, OP_CHECK(BROADCAST_CASES(mul))};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = a / b          dL/da = dL/dy / b, dL/db = -dL/dy a / b^2
@@ -140,9 +134,7 @@ Tensor *tensor_div(Tensor *a, Tensor *b, Where where)
     return binary_forward(&op_div, a, b, div_value, div_slope, where);
 }
 
-static const OpCase div_cases[] = {BROADCAST_CASES(div)};
-
-const Op op_div = {.name = "div", .backward = binary_backward, .reads = {2, 3}, OP_CASES(div_cases)};
+const Op op_div = {.name = "div", .backward = binary_backward, .reads = {2, 3}, OP_CHECK(BROADCAST_CASES(div))};
 
 // ------------------------------------------------------------------------------------------------------------
 // y = factor x       dL/dx = factor dL/dy
