@@ -54,6 +54,7 @@ typedef struct Matmul {
     Shaped shape;
     dnnl_primitive_t primitive;
     dnnl_memory_t a, b, c;
+    bool complete;
     struct Matmul *next;
 } Matmul;
 
@@ -87,23 +88,16 @@ static bool attributes(dnnl_primitive_attr_t *attr, bool accumulate)
     return done;
 }
 
-typedef struct Creation {
-    const Shaped *shape;
-    Matmul *matmul;
-    bool done;
-} Creation;
-
 // If oneDNN is refused memory, what it has made so far is lost: it is not called again.
 static void create_guarded(void *context)
 {
-    Creation *creation = context;
-    const Shaped *s = creation->shape;
-    Matmul *matmul = creation->matmul;
+    Matmul *matmul = context;
+    const Shaped *s = &matmul->shape;
     dnnl_memory_desc_t a, b, c;
     dnnl_matmul_desc_t desc;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t details;
-    if (engine == NULL
+    if (stream == NULL
         && (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success
             || dnnl_stream_create(&stream, engine, dnnl_stream_default_flags) != dnnl_success)) {
         return;
@@ -120,16 +114,15 @@ static void create_guarded(void *context)
     }
     dnnl_primitive_desc_destroy(details);
     dnnl_primitive_attr_destroy(attr);
-    creation->done = true;
+    matmul->complete = true;
 }
 
 // NULL if oneDNN is refused memory.
 static Matmul *create(const Shaped *s)
 {
     Matmul *matmul = memory_allocate_zeroed(1, sizeof *matmul, "a matrix product");
-    Creation creation = {.shape = s, .matmul = matmul};
     matmul->shape = *s;
-    if (!guard_call(create_guarded, &creation) || !creation.done) {
+    if (!guard_call(create_guarded, matmul) || !matmul->complete) {
         free(matmul);
         return NULL;
     }
