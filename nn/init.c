@@ -14,11 +14,9 @@ const char *init_name(int scheme)
 
 void module_initialize(Module *root, Init init, Random *random)
 {
+    REQUIRE(random);
     if ((unsigned)init.scheme >= INIT_COUNT) {
         fail_mistake(HERE, "module_initialize: %d is not a scheme", (int)init.scheme);
-    }
-    if (random == NULL) {
-        fail_mistake(HERE, "module_initialize: random is NULL");
     }
     for (Module *module = root; module != NULL; module = module_next(root, module)) {
         if (module->kind->initialize != NULL) {

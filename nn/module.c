@@ -21,10 +21,7 @@ static char *path_of(const Module *parent, const char *name)
 
 void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name)
 {
-    REQUIRE(module);
-    if (kind == NULL || name == NULL) {
-        fail_mistake(HERE, "module_init: the %s is NULL", kind == NULL ? "kind" : "name");
-    }
+    REQUIRE(module, kind, name);
     *module = (Module){.kind = kind, .name = path_of(parent, name), .parent = parent};
     if (parent == NULL) {
         return;

@@ -60,9 +60,7 @@ Tape *tape_inner(Tape *tape)
 // whole next round, so that a tensor used too late is recognized instead of being mistaken for a new one in its place.
 void tape_reset(Tape *tape)
 {
-    if (tape == NULL) {
-        fail_mistake(HERE, "tape_reset: the tape is NULL");
-    }
+    REQUIRE(tape);
     for (Tensor *tensor = tape->tensors; tensor != NULL; tensor = tensor->next) {
         tensor->alive = false;
     }

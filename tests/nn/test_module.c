@@ -156,8 +156,8 @@ START_TEST(a_module_without_a_kind_or_a_name_is_a_mistake)
 {
     Module module;
 
-    ASSERT_MISTAKE(module_init(&module, NULL, NULL, ""), "module_init: the kind is NULL");
-    ASSERT_MISTAKE(module_init(&module, &half_kind, NULL, NULL), "module_init: the name is NULL");
+    ASSERT_MISTAKE(module_init(&module, NULL, NULL, ""), "module_init: kind is NULL");
+    ASSERT_MISTAKE(module_init(&module, &half_kind, NULL, NULL), "module_init: name is NULL");
 }
 END_TEST
 

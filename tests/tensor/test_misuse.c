@@ -160,7 +160,7 @@ START_TEST(null_numbers_are_reported)
     assert_mistake("tensor_concat: the parts are NULL", tensor_concat(NULL, 2, 0));
     assert_mistake("tensor_split: the parts are NULL", tensor_split(x, 0, 1, NULL));
     assert_mistake("tensor_backward_from: dy is NULL", tensor_backward_from(tensor_scale(tensor_require_grad(x), 2), NULL));
-    assert_mistake_begins("tape_reset: the tape is NULL", tape_reset(NULL));
+    assert_mistake_begins("tape_reset: tape is NULL", tape_reset(NULL));
     assert_mistake_begins("tape_observer_add: tape is NULL", tape_observer_add(NULL, (TapeObserver){0}));
     assert_mistake_begins("tape_observer_remove: tape is NULL", tape_observer_remove(NULL, 1));
     assert_mistake_begins("tape_observer_remove: the tape has no observer 1", tape_observer_remove(tape, 1));
