@@ -12,9 +12,9 @@
 // Where a sublayer starts, and where its f ends.
 typedef struct Sublayer {
     Tensor *start;
-    const TapeNode *end; // the last node of f; NULL: not on the tape
-    Real *now;           // what the previous walk set aside at f's output; all zero if !any_now
-    Real *next;          // what this walk sets aside
+    Tensor *branch; // f's output; NULL: not on the tape
+    Real *now;      // what the previous walk set aside there; all zero if !any_now
+    Real *next;     // what this walk sets aside
     bool any_now, any_next;
     double *sum; // of all G_k at start
     double norm; // of this walk's
@@ -39,7 +39,7 @@ static void measure(Sublayer *sublayer, const Real *grad, bool ordinary)
 // Sets aside what has arrived at f's output, and puts there what the previous walk set aside.
 static void exchange(Sublayer *sublayer)
 {
-    Tensor *output = sublayer->end->output;
+    Tensor *output = sublayer->branch;
     size_t bytes = tensor_count(output) * sizeof(Real);
     sublayer->any_next = output->grad != NULL;
     if (sublayer->any_next) {
@@ -63,26 +63,17 @@ static void visit(TapeNode *node, void *context)
         }
     }
     int s = node->branch ? node->sublayer - 1 : -1;
-    if (!walk->ordinary && s >= 0 && s < walk->n && walk->sublayers[s].end == node) {
+    if (!walk->ordinary && s >= 0 && s < walk->n && walk->sublayers[s].branch == node->output) {
         exchange(&walk->sublayers[s]);
     }
 }
 
-static void find_ends(const Tape *tape, Walk *walk)
-{
-    for (int i = 0; i < tape->n_nodes; i++) {
-        int s = tape->nodes[i]->branch ? tape->nodes[i]->sublayer - 1 : -1;
-        if (s >= 0 && s < walk->n) {
-            walk->sublayers[s].end = tape->nodes[i];
-        }
-    }
-}
-
-static void reserve_sublayers(Walk *walk)
+static void prepare_sublayers(Walk *walk, const Tape *tape)
 {
     for (int s = 0; s < walk->n; s++) {
         Sublayer *sublayer = &walk->sublayers[s];
-        size_t n = sublayer->end == NULL ? 0 : tensor_count(sublayer->end->output);
+        sublayer->branch = flow_branch(tape, s);
+        size_t n = sublayer->branch == NULL ? 0 : tensor_count(sublayer->branch);
         sublayer->now = unwind_allocate(n, sizeof(Real), "the gradient by path length");
         sublayer->next = unwind_allocate(n, sizeof(Real), "the gradient by path length");
         sublayer->sum = unwind_allocate(tensor_count(sublayer->start), sizeof(double), "the gradient by path length");
@@ -146,8 +137,7 @@ PathLengths path_lengths(Tensor *loss, Tensor *const *start, int n_sublayers)
         REQUIRE(start[s]);
         walk.sublayers[s].start = start[s];
     }
-    find_ends(loss->tape, &walk);
-    reserve_sublayers(&walk);
+    prepare_sublayers(&walk, loss->tape);
     Real *dx = unwind_allocate(tensor_count(start[0]), sizeof *dx, "the gradient by path length");
     bool more = true;
     for (int k = 0; more && k <= n_sublayers; k++) {
