@@ -4,7 +4,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 void linear_init(Linear *linear, Module *parent, const char *name, int n_in, int n_out, bool bias)
@@ -93,9 +92,8 @@ static void draw_orthogonal(Random *random, Real *weight, int rows, int columns,
     bool by_rows = rows < columns;
     size_t n_vectors = (size_t)(by_rows ? rows : columns);
     size_t n = (size_t)(by_rows ? columns : rows);
-    double *vectors = memory_allocate(count * sizeof *vectors, "an orthogonal matrix"); // (n_vectors, n)
     int frame = unwind_begin();
-    unwind_add(free, vectors);
+    double *vectors = unwind_allocate(count, sizeof *vectors, "an orthogonal matrix"); // (n_vectors, n)
     random_normal(random, weight, count, 0, 1);
     for (size_t i = 0; i < count; i++) {
         vectors[by_rows ? i : i % n_vectors * n + i / n_vectors] = weight[i];

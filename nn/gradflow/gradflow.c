@@ -188,8 +188,7 @@ static void sort_by_layer(GradFlow *flow)
     FlowRow *sorted = memory_allocate((size_t)flow->n_rows * sizeof *sorted + 1, "gradient flow");
     int frame = unwind_begin();
     unwind_add_on_failure(free, sorted);
-    size_t *next = memory_allocate_zeroed((size_t)flow->n_layer + 3, sizeof *next, "gradient flow");
-    unwind_end(frame);
+    size_t *next = unwind_allocate((size_t)flow->n_layer + 3, sizeof *next, "gradient flow");
     for (int i = 0; i < flow->n_rows; i++) {
         next[flow->rows[i].layer + 2]++; // how many there are of each; from -1 on, and one place further
     }
@@ -201,7 +200,7 @@ static void sort_by_layer(GradFlow *flow)
         sorted[*place] = flow->rows[i];
         (*place)++;
     }
-    free(next);
+    unwind_end(frame);
     free(flow->rows);
     flow->rows = sorted;
     flow->capacity = flow->n_rows;

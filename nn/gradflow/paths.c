@@ -131,8 +131,7 @@ PathLengths path_lengths(Tensor *loss, Tensor *const *start, int n_sublayers)
     unwind_add_on_failure(free, paths.norm);
     paths.sum = memory_allocate_zeroed(S, sizeof(double), "the gradient by path length");
     unwind_add_on_failure(free, paths.sum);
-    Walk walk = {.n = n_sublayers, .sublayers = memory_allocate_zeroed(S, sizeof(Sublayer), "the gradient by path length")};
-    unwind_add(free, walk.sublayers);
+    Walk walk = {.n = n_sublayers, .sublayers = unwind_allocate(S, sizeof(Sublayer), "the gradient by path length")};
     for (int s = 0; s < n_sublayers; s++) {
         REQUIRE(start[s]);
         walk.sublayers[s].start = start[s];

@@ -5,7 +5,6 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static TapeNode *last_node(const Tape *tape, int sublayer, bool branch)

@@ -3,7 +3,6 @@
 #include "nn/residual/rule.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 void lex_fail(Parser *p, int column, const char *format, ...)

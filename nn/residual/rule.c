@@ -3,9 +3,6 @@
 #include "nn/residual/rule.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 const RuleWord rule_words[] = {
     {"h", RULE_H, RULE_STREAM},

@@ -15,8 +15,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 // Irregular numbers between 0.6 and 1.6 whose signs follow no pattern; the same every time.
 static double irregular(size_t i)
@@ -86,9 +84,8 @@ static void tape_gradients(const GradCheck *check)
     forget_gradients((void *)check);
     Tensor *y = check->forward(check->context);
     size_t n = tensor_count(y);
-    Real *dy = memory_allocate(n * sizeof *dy, "a gradient check");
     int frame = unwind_begin();
-    unwind_add(free, dy);
+    Real *dy = unwind_allocate(n, sizeof *dy, "a gradient check");
     for (size_t i = 0; i < n; i++) {
         dy[i] = (Real)irregular(i);
     }
@@ -133,9 +130,8 @@ static void check_leaf(const GradCheck *check, int l, GradCheckResult *result)
     double h = check->step == 0 ? GRADCHECK_STEP : check->step;
     double tolerance = check->tolerance == 0 ? GRADCHECK_TOLERANCE : check->tolerance;
     double floor_part = check->floor == 0 ? GRADCHECK_FLOOR : check->floor;
-    double *expected = memory_allocate(n * sizeof *expected, "a gradient check");
     int frame = unwind_begin();
-    unwind_add(free, expected);
+    double *expected = unwind_allocate(n, sizeof *expected, "a gradient check");
     for (size_t i = 0; i < n; i++) {
         expected[i] = difference_quotient(check, &leaf->data[i], h);
     }
