@@ -192,3 +192,24 @@ void refuse(const char *arguments, int status, const char *part)
     assert_one_line_error(&run, status, part);
     run_free(&run);
 }
+
+void succeed_quietly(const char *arguments)
+{
+    Run run = run_gptape(arguments);
+    assert_quiet(&run);
+    run_free(&run);
+}
+
+void shell_succeeds(const char *command)
+{
+    Run run = run_shell(command);
+    ck_assert_msg(run.status == 0, "%s: %d: %s%s", command, run.status, run.out, run.err);
+    run_free(&run);
+}
+
+void assert_folder_holds(const char *names)
+{
+    Run run = run_shell("ls -A | tr '\\n' ' '");
+    ck_assert_str_eq(run.out, names);
+    run_free(&run);
+}

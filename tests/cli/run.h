@@ -40,7 +40,12 @@ void assert_prints(const char *command, const char *expected);
 
 // Run the program, which must succeed, or end in such an error.
 void succeed(const char *arguments);
+void succeed_quietly(const char *arguments); // with nothing on stderr
+void shell_succeeds(const char *command);    // a command line
 void refuse(const char *arguments, int status, const char *part);
+
+// The names in the current folder, each with a space behind it.
+void assert_folder_holds(const char *names);
 
 // What was printed, as JSON, for the caller to delete; and a number in it, "loss" or "bytes/weights".
 cJSON *run_json(const Run *run);

@@ -155,9 +155,7 @@ START_TEST(impossible_drawings_are_reported)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char arguments[128];
         snprintf(arguments, sizeof arguments, "graph %s", wrong[i].arguments);
-        Run run = run_gptape(arguments);
-        assert_one_line_error(&run, wrong[i].status, wrong[i].part);
-        run_free(&run);
+        refuse(arguments, wrong[i].status, wrong[i].part);
     }
 }
 END_TEST
@@ -171,9 +169,7 @@ START_TEST(numbers_that_are_not_finite_are_noted)
     assert_has(&run, run.err, note);
     assert_has(&run, run.err, "the result of mse_loss\n");
     run_free(&run);
-    run = run_gptape("graph --net mlp --depth 2 --width 1 --shortcut off --target 1e30 --quiet");
-    assert_quiet(&run);
-    run_free(&run);
+    succeed_quietly("graph --net mlp --depth 2 --width 1 --shortcut off --target 1e30 --quiet");
     run = run_gptape("graph --stepwise on --out masked.dot");
     assert_succeeded(&run);
     ck_assert_str_eq(run.err, "gptape graph: drew masked.dot\n");
@@ -185,11 +181,9 @@ START_TEST(without_graphviz_the_text_is_still_there)
 {
     char command[700];
     snprintf(command, sizeof command, "PATH=/nowhere \"$GPTAPE_BIN\" graph --out x.svg");
-    Run run = run_shell(command);
-    assert_one_line_error(&run, 1, "dot is not installed; on Debian: apt install graphviz");
-    run_free(&run);
+    assert_fails(command, 1, "dot is not installed; on Debian: apt install graphviz");
     snprintf(command, sizeof command, "PATH=/nowhere \"$GPTAPE_BIN\" graph --out x.dot --quiet");
-    run = run_shell(command);
+    Run run = run_shell(command);
     assert_quiet(&run);
     run_free(&run);
 }

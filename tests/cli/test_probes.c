@@ -143,12 +143,8 @@ START_TEST(a_training_run_is_probed)
     Run run = run_shell("for i in 1 2 3 4 5 6 7 8; do echo 'The gradient goes back by the shortcut, number after number.'; done > text");
     assert_quiet(&run);
     run_free(&run);
-    run = run_gptape(TRAIN "--out plain");
-    assert_quiet(&run);
-    run_free(&run);
-    run = run_gptape(TRAIN "--out probed --probe paths,update,lens");
-    assert_quiet(&run);
-    run_free(&run);
+    succeed_quietly(TRAIN "--out plain");
+    succeed_quietly(TRAIN "--out probed --probe paths,update,lens");
     run = run_shell("cmp plain/model.safetensors probed/model.safetensors && grep -c ',lens,' probed/gradflow.csv && ls probed/gradflow-*");
     assert_quiet(&run);
     ck_assert_str_eq(run.out, "6\nprobed/gradflow-lens.png\nprobed/gradflow-paths.png\nprobed/gradflow-update.png\n"); // 2 steps of 3 streams
@@ -163,9 +159,7 @@ START_TEST(a_training_run_is_probed)
     ck_assert_int_eq(run.status, 1);
     ck_assert_str_eq(run.err, "gptape train: --probe: autocorrelation: not for a network of this kind, gpt (expected --net mlp)\n");
     run_free(&run);
-    run = run_gptape("train --config tiny --probe lens --out none");
-    assert_one_line_error(&run, 2, "--probe: measured every --gradflow-every steps (expected that, too)");
-    run_free(&run);
+    refuse("train --config tiny --probe lens --out none", 2, "--probe: measured every --gradflow-every steps (expected that, too)");
 }
 END_TEST
 
@@ -204,9 +198,7 @@ START_TEST(a_wrong_request_is_a_one_line_error)
 {
     char arguments[256];
     snprintf(arguments, sizeof arguments, "gradflow %s", mistakes[_i].arguments);
-    Run run = run_gptape(arguments);
-    assert_one_line_error(&run, 2, mistakes[_i].part);
-    run_free(&run);
+    refuse(arguments, 2, mistakes[_i].part);
 }
 END_TEST
 

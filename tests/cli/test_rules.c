@@ -111,9 +111,7 @@ static const struct {
 
 START_TEST(invalid_rules_are_one_line_errors)
 {
-    Run run = run_gptape(refused[_i].command);
-    assert_one_line_error(&run, 2, refused[_i].part);
-    run_free(&run);
+    refuse(refused[_i].command, 2, refused[_i].part);
 }
 END_TEST
 
@@ -126,12 +124,10 @@ START_TEST(a_saved_rule_is_kept_and_checked)
     assert_succeeded(&run);
     run_free(&run);
 
-    run = run_shell("sed -i 's/\"rezero\"/\"h + g(h)\"/' run/config.json && $GPTAPE_BIN info --model run");
-    assert_one_line_error(&run, 1, "residual: column 5: unknown function 'g'");
-    run_free(&run);
-    run = run_shell("sed -i 's/\"h + g(h)\"/\"keel\", \"norm\": \"post\"/' run/config.json && $GPTAPE_BIN info --model run");
-    assert_one_line_error(&run, 1, "residual: set together with shortcut or norm");
-    run_free(&run);
+    assert_fails("sed -i 's/\"rezero\"/\"h + g(h)\"/' run/config.json && $GPTAPE_BIN info --model run", 1,
+                 "residual: column 5: unknown function 'g'");
+    assert_fails("sed -i 's/\"h + g(h)\"/\"keel\", \"norm\": \"post\"/' run/config.json && $GPTAPE_BIN info --model run", 1,
+                 "residual: set together with shortcut or norm");
 }
 END_TEST
 

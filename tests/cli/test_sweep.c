@@ -32,9 +32,7 @@ START_TEST(a_cell_is_a_gradflow_command)
     assert_prints("grep -c . runs.csv", "13\n");
     assert_prints("head -1 runs.csv", "sweep,cell,seed,loss,value,seconds\n");
     assert_prints("grep -c 'svg' sweep.svg > count; test $(cat count) -gt 0 && echo drawn", "drawn\n");
-    Run run = run_gptape("gradflow --width 8 --depth 6 --residual keel --seed 124 --seeds 1 --depths none --plot none --csv - > one.csv");
-    assert_succeeded(&run);
-    run_free(&run);
+    succeed("gradflow --width 8 --depth 6 --residual keel --seed 124 --seeds 1 --depths none --plot none --csv - > one.csv");
     assert_prints(
         "grep '^--depth 6 --residual keel,.*,keel,124,' figures.csv | cut -d, -f2- > figures; tail -n +2 one.csv | cmp - figures && echo same",
         "same\n");
@@ -204,18 +202,16 @@ END_TEST
 START_TEST(two_sweeps_on_one_file_are_reported)
 {
     succeed(SWEEP "--runs a.csv");
-    Run run = run_shell("exec 9>>a.csv; flock -n 9 && \"$GPTAPE_BIN\" " SWEEP "--runs a.csv");
-    assert_one_line_error(&run, 1, "a.csv: another run is writing to it; wait until it ends, or use another file");
-    run_free(&run);
+    assert_fails("exec 9>>a.csv; flock -n 9 && \"$GPTAPE_BIN\" " SWEEP "--runs a.csv", 1,
+                 "a.csv: another run is writing to it; wait until it ends, or use another file");
 }
 END_TEST
 
 // The file may grow to 4 blocks of 512 bytes; no row is written partially.
 START_TEST(a_full_disk_is_reported_and_keeps_the_results)
 {
-    Run run = run_shell("ulimit -f 2; exec \"$GPTAPE_BIN\" sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv");
-    assert_one_line_error(&run, 1, "a.csv: can't be written: File too large");
-    run_free(&run);
+    assert_fails("ulimit -f 2; exec \"$GPTAPE_BIN\" sweep --vary depth=4,6 --width 8 --seeds 20 --quiet --runs a.csv", 1,
+                 "a.csv: can't be written: File too large");
     assert_prints(
         "test $(wc -c < a.csv) -le 2048 && test $(tail -c 1 a.csv | od -An -c | tr -d ' ') = '\\n' && awk -F, 'NF != 6' a.csv && echo whole",
         "whole\n");
