@@ -170,58 +170,37 @@ void module_zero_grad(Module *root)
 // ------------------------------------------------------------------------------------------------------------
 // Lists of parameters
 
-// Tensors seen so far, by address: a table of 2^bits places with linear probing, at most half full.
-typedef struct Seen {
-    const Tensor **places;
-    int bits;
-} Seen;
-
-// Adds a tensor; false if it was there.
-static bool seen_add(Seen *seen, const Tensor *tensor)
+static bool is_listed(const ParameterList *list, const Tensor *parameter)
 {
-    size_t mask = ((size_t)1 << seen->bits) - 1;
-    uint64_t mixed = (uint64_t)(uintptr_t)tensor * 0x9e3779b97f4a7c15u; // Knuth's multiplicative hash: its high bits count
-    size_t at = (size_t)(mixed >> (64 - seen->bits));
-    while (seen->places[at] != NULL && seen->places[at] != tensor) {
-        at = (at + 1) & mask;
+    bool found = false;
+    for (int i = 0; i < list->count && !found; i++) {
+        found = list->parameters[i] == parameter;
     }
-    bool added = seen->places[at] == NULL;
-    seen->places[at] = tensor;
-    return added;
+    return found;
 }
 
-static int parameters_at_most(const Module *root)
-{
-    int count = 0;
-    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
-        count += module->n_parameters;
-    }
-    return count;
-}
-
+// Only if a module lists a parameter that bears another module's name can any be there twice.
 ParameterList module_parameters(const Module *root)
 {
-    size_t room = (size_t)parameters_at_most(root) + 1;
-    ParameterList list = {.parameters = memory_allocate(room * sizeof(Tensor *), "a list of parameters")};
-    int frame = unwind_begin();
-    unwind_add_on_failure(free, list.parameters);
-    Seen seen = {.bits = 1};
-    while ((size_t)1 << seen.bits < 2 * room) {
-        seen.bits++;
+    size_t room = 1;
+    bool shared = false;
+    for (const Module *module = root; module != NULL; module = module_next(root, module)) {
+        room += (size_t)module->n_parameters;
+        for (int i = 0; i < module->n_parameters; i++) {
+            shared = shared || module->parameters[i]->scope != module->name;
+        }
     }
-    seen.places = memory_allocate_zeroed((size_t)1 << seen.bits, sizeof(Tensor *), "a list of parameters");
+    ParameterList list = {.parameters = memory_allocate(room * sizeof(Tensor *), "a list of parameters")};
     for (const Module *module = root; module != NULL; module = module_next(root, module)) {
         for (int i = 0; i < module->n_parameters; i++) {
             Tensor *parameter = module->parameters[i];
-            if (seen_add(&seen, parameter)) { // a shared parameter counts once
+            if (!shared || !is_listed(&list, parameter)) {
                 list.parameters[list.count] = parameter;
                 list.count++;
                 list.values += tensor_count(parameter);
             }
         }
     }
-    free(seen.places);
-    unwind_end(frame);
     return list;
 }
 
