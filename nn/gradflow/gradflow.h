@@ -158,7 +158,7 @@ typedef struct JacobianNorm {
 
 // The mean squared singular value of dy/dx[i], for n tensors at once: norms (n). n_probes 0: exactly, by one walk per value of y, each of
 // which gives a row of every J_i. Otherwise from that many walks (at least 2) with random signs dy: E ||J^T dy||^2 = ||J||_F^2 (Hutchinson
-// 1990). Where x[0] leads to the others, a walk costs what one walk from y to x[0] costs.
+// 1990). Where x[0] leads to the others and they are in the order of the tape, a walk costs what one walk from y to x[0] costs.
 void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *random, JacobianNorm *norms);
 
 // The same of one: exactly for a y of up to JACOBIAN_EXACT values, otherwise from JACOBIAN_WALKS walks, always with the same signs.

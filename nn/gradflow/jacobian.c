@@ -6,51 +6,41 @@
 #include "tensor/unwind.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct Walk {
     Tensor *const *x;
     int n;
-    int *number;     // by node: index of the first x it made; -1: none
+    int next;        // the last x that the walk has not passed yet
     bool *visited;   // (n) was x[i] on a path to x[0]?
     double *squares; // (n) || J_i^T dy ||^2 of this walk
 } Walk;
 
+// The nodes come last first, and so do those that made x.
 static void visit(TapeNode *node, void *context)
 {
     Walk *walk = context;
-    for (int i = walk->number[node->index]; i >= 0 && i < walk->n && walk->x[i]->node == node; i++) {
-        walk->visited[i] = true;
-        const Tensor *x = node->output;
-        walk->squares[i] = x->grad == NULL ? 0 : dot_real(x->grad, x->grad, tensor_count(x));
+    while (walk->next > 0 && (walk->x[walk->next]->node == NULL || walk->x[walk->next]->node->index > node->index)) {
+        walk->next--;
+    }
+    for (; walk->next > 0 && walk->x[walk->next]->node == node; walk->next--) {
+        const Tensor *x = walk->x[walk->next];
+        walk->visited[walk->next] = true;
+        walk->squares[walk->next] = x->grad == NULL ? 0 : dot_real(x->grad, x->grad, tensor_count(x));
     }
 }
 
-// One walk, from y to x[0], passes the others; those that it misses (x[0] does not lead to them) get a walk of their own.
+// One walk, from y to x[0], passes the others; those that it misses (x[0] does not lead to them, or they are not in order) get a walk of their own.
 static void walk_row(Walk *walk, Tensor *y, const Real *dy, Real *dx)
 {
-    for (int i = 0; i < walk->n; i++) {
-        walk->visited[i] = false;
-    }
+    walk->next = walk->n - 1;
+    memset(walk->visited, 0, (size_t)walk->n * sizeof(bool));
     tensor_vjp_visit(y, dy, walk->x[0], dx, visit, walk);
     walk->squares[0] = dot_real(dx, dx, tensor_count(walk->x[0]));
     for (int i = 1; i < walk->n; i++) {
         if (!walk->visited[i]) {
             tensor_vjp(y, dy, walk->x[i], dx);
             walk->squares[i] = dot_real(dx, dx, tensor_count(walk->x[i]));
-        }
-    }
-}
-
-// The numbers of x by node: tensors of one node are next to each other.
-static void number_nodes(Walk *walk, const Tape *tape)
-{
-    walk->number = unwind_allocate((size_t)tape->n_nodes, sizeof *walk->number, "a Jacobian");
-    for (int i = 0; i < tape->n_nodes; i++) {
-        walk->number[i] = -1;
-    }
-    for (int i = walk->n - 1; i >= 0; i--) {
-        if (walk->x[i]->node != NULL && walk->x[i]->tape == tape) {
-            walk->number[walk->x[i]->node->index] = i;
         }
     }
 }
@@ -79,7 +69,6 @@ void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *ra
                  .n = n,
                  .visited = unwind_allocate((size_t)n, sizeof(bool), "a Jacobian"),
                  .squares = unwind_allocate((size_t)n, sizeof(double), "a Jacobian")};
-    number_nodes(&walk, y->tape);
     size_t n_y = tensor_count(y);
     bool exact = n_probes == 0;
     int n_walks = exact ? (int)n_y : n_probes;
