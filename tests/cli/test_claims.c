@@ -66,6 +66,22 @@ static void assert_known(const cJSON *claims, const Known *known)
                   low, high, note);
 }
 
+static void assert_all_known(const Known *known, size_t n)
+{
+    char command[4096] = "claims --quiet --json";
+    for (size_t i = 0; i < n; i++) {
+        strcat(strcat(command, " "), known[i].id);
+    }
+    Run run = run_gptape(command);
+    assert_quiet(&run);
+    cJSON *json = run_json(&run);
+    for (size_t i = 0; i < n; i++) {
+        assert_known(json, &known[i]);
+    }
+    cJSON_Delete(json);
+    run_free(&run);
+}
+
 START_TEST(independent_programs_find_the_same)
 {
     const Known known[] = {
@@ -122,19 +138,7 @@ START_TEST(independent_programs_find_the_same)
         {"hanin-16-32", 12.98 / 4, NULL},
         {"yang-batchnorm", -log10(1.207), NULL},
     };
-    enum { KNOWN = sizeof known / sizeof known[0] };
-    char command[4096] = "claims --quiet --json";
-    for (int i = 0; i < KNOWN; i++) {
-        strcat(strcat(command, " "), known[i].id);
-    }
-    Run run = run_gptape(command);
-    assert_quiet(&run);
-    cJSON *json = run_json(&run);
-    for (int i = 0; i < KNOWN; i++) {
-        assert_known(json, &known[i]);
-    }
-    cJSON_Delete(json);
-    run_free(&run);
+    assert_all_known(known, sizeof known / sizeof known[0]);
 }
 END_TEST
 

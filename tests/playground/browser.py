@@ -16,6 +16,7 @@ from selenium.webdriver.common.keys import Keys
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "build/playground.html"
+VIEWS = ["#view=flow", "#view=flow&net=gpt", "#view=paths", "#view=paths&net=gpt", "#view=step", "#view=step&net=gpt", "#view=train&steps=20&n-layer=2"]
 GPTAPE = os.environ.get("GPTAPE_BIN", ROOT / "build/gptape")
 PATIENCE = 60                                           # seconds until a page that does not answer has failed
 

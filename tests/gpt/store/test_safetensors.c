@@ -210,6 +210,28 @@ START_TEST(what_others_write_is_read)
 }
 END_TEST
 
+// Beyond the limit a file can't grow, as on a full disk: the old one stays, and nothing is left beside it.
+START_TEST(a_full_disk_leaves_the_old_file)
+{
+    static float many[100000];
+    Error error = {0};
+    SafetensorsWriter *writer = safetensors_writer_create();
+    safetensors_add_text(writer, "which", "old");
+    save(writer);
+    safetensors_add(writer, "many", DTYPE_F32, SHAPE(100000), many);
+    files_limit(100000);
+    ck_assert(!safetensors_save(writer, FILE_NAME, &error));
+    files_limit(SIZE_MAX);
+    ck_assert_ptr_nonnull(strstr(error.message, "a.safetensors: can't be written: File too large"));
+    safetensors_writer_free(writer);
+    Safetensors file = open_file();
+    ck_assert_int_eq(file.n_arrays, 0);
+    ck_assert_str_eq(safetensors_text(&file, "which"), "old");
+    safetensors_close(&file);
+    ck_assert_int_eq(system("test \"$(ls -A)\" = a.safetensors"), 0);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // Kinds of numbers
 
@@ -248,31 +270,6 @@ START_TEST(doubles_are_rounded)
     float values[3];
     dtype_to_reals(DTYPE_F64, (const unsigned char *)doubles, 3, values);
     ck_assert(values[0] == 0.1f && isinf(values[1]) && values[2] == 0);
-}
-END_TEST
-
-// ------------------------------------------------------------------------------------------------------------
-// Nothing is lost
-
-// Beyond the limit a file can't grow, as on a full disk: the old one stays, and nothing is left beside it.
-START_TEST(a_full_disk_leaves_the_old_file)
-{
-    static float many[100000];
-    Error error = {0};
-    SafetensorsWriter *writer = safetensors_writer_create();
-    safetensors_add_text(writer, "which", "old");
-    save(writer);
-    safetensors_add(writer, "many", DTYPE_F32, SHAPE(100000), many);
-    files_limit(100000);
-    ck_assert(!safetensors_save(writer, FILE_NAME, &error));
-    files_limit(SIZE_MAX);
-    ck_assert_ptr_nonnull(strstr(error.message, "a.safetensors: can't be written: File too large"));
-    safetensors_writer_free(writer);
-    Safetensors file = open_file();
-    ck_assert_int_eq(file.n_arrays, 0);
-    ck_assert_str_eq(safetensors_text(&file, "which"), "old");
-    safetensors_close(&file);
-    ck_assert_int_eq(system("test \"$(ls -A)\" = a.safetensors"), 0);
 }
 END_TEST
 
