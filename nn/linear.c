@@ -29,26 +29,25 @@ Tensor *(linear_forward)(Linear *linear, Tensor *x, Where where)
 // ------------------------------------------------------------------------------------------------------------
 // Initialization. A joint weight is as many matrices as it has parts, each drawn with its bias before the next.
 
+static double layers_of(const Init *init, const char *scheme)
+{
+    if (init->n_layer < 1) {
+        fail_mistake(HERE, "module_initialize: %s needs n_layer, which is %d", scheme, init->n_layer);
+    }
+    return init->n_layer;
+}
+
 // GPT-2 starts weights that write into the residual stream smaller, because 2 n_layer such terms add up in it.
 static double gpt2_std(const Linear *linear, const Init *init)
 {
-    if (!linear->residual) {
-        return 0.02;
-    }
-    if (init->n_layer < 1) {
-        fail_mistake(HERE, "module_initialize: INIT_GPT2 needs n_layer, which is %d", init->n_layer);
-    }
-    return 0.02 / sqrt(2.0 * init->n_layer);
+    return linear->residual ? 0.02 / sqrt(2.0 * layers_of(init, "INIT_GPT2")) : 0.02;
 }
 
 // Xavier's normal form, smaller where values pass: at depth n_layer, updates of the rule deepnorm then stay bounded.
 static double deepnorm_std(const Linear *linear, const Init *init, int part, int n_in, int n_out)
 {
     bool smaller = part >= linear->n_parts - linear->value_parts;
-    if (smaller && init->n_layer < 1) {
-        fail_mistake(HERE, "module_initialize: INIT_DEEPNORM needs n_layer, which is %d", init->n_layer);
-    }
-    double gain = smaller ? pow(8.0 * init->n_layer, -0.25) : 1;
+    double gain = smaller ? pow(8.0 * layers_of(init, "INIT_DEEPNORM"), -0.25) : 1;
     return gain * sqrt(2.0 / (n_in + n_out));
 }
 

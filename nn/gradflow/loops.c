@@ -37,10 +37,6 @@ void flow_share(size_t n, double work, size_t scratch, FlowItem *item, const voi
     int frame = unwind_begin();
     shares.memory = memory_allocate(shares.parts * scratch * sizeof(double), "a measurement");
     unwind_add(free, shares.memory);
-    if (shares.parts == 1) {
-        run_parts(&shares, 0, 1); // without waking threads: small networks make many such calls
-    } else {
-        kernels()->divide(shares.parts, 1, run_parts, &shares);
-    }
+    kernels()->divide(shares.parts, 1, run_parts, &shares); // one part wakes no thread: small networks make many such calls
     unwind_end(frame);
 }
