@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 size_t shape_count(Shape shape)
 {
@@ -161,10 +162,7 @@ Tensor *tensor_from(const Real *values, Shape shape, Where where)
         fail_mistake(where, "tensor_from: values is NULL");
     }
     Tensor *tensor = leaf("tensor_from", shape, where);
-    size_t n = shape_count(shape);
-    for (size_t i = 0; i < n; i++) {
-        tensor->data[i] = values[i];
-    }
+    memcpy(tensor->data, values, shape_count(shape) * sizeof(Real));
     return tensor;
 }
 
