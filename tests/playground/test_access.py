@@ -3,6 +3,7 @@
 
 import sys
 import unittest
+from functools import partial
 from pathlib import Path
 
 PYTHON = Path(__file__).parents[2] / "build/playground/python"

@@ -6,7 +6,6 @@
 #include "tests/support/suite.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,24 +168,24 @@ START_TEST(the_file_is_as_the_format_says)
     static const char expected[] = "{\"__metadata__\":{\"format\":\"pt\"},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
                                    "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[8,9]}}    ";
     static const float b[] = {1, 2};
-    char text[256];
+    char *bytes;
+    size_t n;
     uint64_t length;
+    Error error;
     SafetensorsWriter *writer = safetensors_writer_create();
     safetensors_add(writer, "a", DTYPE_U8, SHAPE(1), "x");
     safetensors_add(writer, "b", DTYPE_F32, SHAPE(2), b);
     safetensors_add_text(writer, "format", "pt");
     save(writer);
     safetensors_writer_free(writer);
-    FILE *file = fopen(FILE_NAME, "rb");
-    ck_assert_uint_eq(fread(&length, sizeof length, 1, file), 1);
-    ck_assert_uint_eq(length % 8, 0);
-    ck_assert_uint_eq(fread(text, 1, length, file), length);
+    ck_assert(file_read(FILE_NAME, 1000, &bytes, &n, &error));
+    memcpy(&length, bytes, sizeof length);
     ck_assert_uint_eq(length, (sizeof expected - 1 + 7) / 8 * 8);
-    ck_assert_mem_eq(text, expected, sizeof expected - 1 - 4);
-    ck_assert_uint_eq(fread(text, 1, sizeof text, file), 9);
-    ck_assert_mem_eq(text, b, sizeof b);
-    ck_assert_int_eq(text[8], 'x');
-    fclose(file);
+    ck_assert_uint_eq(n, sizeof length + length + sizeof b + 1);
+    ck_assert_mem_eq(bytes + sizeof length, expected, sizeof expected - 1 - 4);
+    ck_assert_mem_eq(bytes + sizeof length + length, b, sizeof b);
+    ck_assert_int_eq(bytes[n - 1], 'x');
+    free(bytes);
 }
 END_TEST
 
