@@ -159,8 +159,9 @@ double clip_grad_norm(const ParameterList *parameters, double max_norm)
     double factor = clip_factor(norm, max_norm);
     for (int i = 0; factor < 1 && i < parameters->count; i++) {
         const Tensor *p = parameters->parameters[i];
-        if (p->grad != NULL) {
-            kernels()->scale((Real)factor, p->grad, tensor_count(p));
+        size_t n = p->grad == NULL ? 0 : tensor_count(p);
+        for (size_t k = 0; k < n; k++) {
+            p->grad[k] *= (Real)factor;
         }
     }
     return norm;

@@ -124,7 +124,6 @@ typedef void RandomUniformKernel(const uint32_t *words, float from, float range,
 typedef void RandomNormalKernel(const uint32_t *words, float mean, float std, Real *out, size_t n);
 // For optimizers
 typedef double SumOfSquaresKernel(const Real *x, size_t n);
-typedef void ScaleKernel(Real factor, Real *x, size_t n); // x *= factor
 typedef void AdamWKernel(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n);
 
 // Every kernel: its type and its name.
@@ -137,7 +136,7 @@ typedef void AdamWKernel(const AdamWFactors *f, const Real *grad, Real *m, Real 
     ROW(CrossEntropyBackwardKernel, cross_entropy_backward) ROW(AttentionKernel, attention) \
     ROW(AttentionBackwardKernel, attention_backward) ROW(AttentionCachedKernel, attention_cached) \
     ROW(RandomWordsKernel, random_words) ROW(RandomUniformKernel, random_uniform) ROW(RandomNormalKernel, random_normal) \
-    ROW(SumOfSquaresKernel, sum_of_squares) ROW(ScaleKernel, scale) ROW(AdamWKernel, adamw)
+    ROW(SumOfSquaresKernel, sum_of_squares) ROW(AdamWKernel, adamw)
 // clang-format on
 
 #define KERNEL_MEMBER(type, name) type *name;

@@ -166,11 +166,6 @@ static double fast_sum_of_squares(const Real *x, size_t n)
     return sum;
 }
 
-static void fast_scale(Real factor, Real *x, size_t n)
-{
-    parallel_for(n, CHEAP_VALUES, vector_loops()->scale, &(ValuesCall){.out = x, .factor = factor});
-}
-
 static void fast_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n)
 {
     parallel_for(n, DEAR_VALUES, vector_loops()->adamw, &(AdamWCall){.factors = f, .grad = grad, .m = m, .v = v, .p = p});

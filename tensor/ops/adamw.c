@@ -13,13 +13,6 @@ double plain_sum_of_squares(const Real *x, size_t n)
     return sum;
 }
 
-void plain_scale(Real factor, Real *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        x[i] *= factor;
-    }
-}
-
 void plain_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v, Real *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -43,15 +43,6 @@ static void copy(const void *call, size_t start, size_t end)
     }
 }
 
-static void scale(const void *call, size_t start, size_t end)
-{
-    const ValuesCall *c = call;
-    float *restrict out = c->out;
-    for (size_t i = start; i < end; i++) {
-        out[i] *= c->factor;
-    }
-}
-
 static void tanh_loop(const void *call, size_t start, size_t end)
 {
     const ValuesCall *c = call;
@@ -316,7 +307,6 @@ const VectorLoops VECTOR_TABLE = {
     .name = VECTOR_NAME,
     .add = add,
     .copy = copy,
-    .scale = scale,
     .tanh = tanh_loop,
     .gelu = gelu,
     .gelu_backward = gelu_backward,

@@ -17,7 +17,6 @@ typedef struct ValuesCall {
     const Real *a, *b;
     Real *out;
     bool accumulate;
-    Real factor;
 } ValuesCall;
 
 typedef struct AdamWCall {
@@ -136,7 +135,6 @@ typedef struct VectorLoops {
     // Over values
     LoopPart *add;           // out = a + b
     LoopPart *copy;          // out = a
-    LoopPart *scale;         // out *= factor
     LoopPart *tanh;          // out = tanh(a)
     LoopPart *gelu;          // out = gelu(a)
     LoopPart *gelu_backward; // out = b gelu'(a)
