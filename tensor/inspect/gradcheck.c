@@ -52,13 +52,8 @@ static void move_back(void *object)
 
 static double sum_at(const GradCheck *check, Real *value, Real x)
 {
-    Moved moved = {value, *value};
-    int frame = unwind_begin();
-    unwind_add(move_back, &moved);
     *value = x;
-    double sum = weighted_sum(check);
-    unwind_end(frame);
-    return sum;
+    return weighted_sum(check);
 }
 
 // The step that is taken is what x + h rounds to, minus x. It differs from h by no more than eps |x| / 2, which costs the quotient
@@ -66,8 +61,12 @@ static double sum_at(const GradCheck *check, Real *value, Real x)
 static double difference_quotient(const GradCheck *check, Real *value, double h)
 {
     Real x = *value;
+    Moved moved = {value, x};
+    int frame = unwind_begin();
+    unwind_add(move_back, &moved);
     double near = sum_at(check, value, x + (Real)h) - sum_at(check, value, x - (Real)h);
     double far = sum_at(check, value, x + (Real)(2 * h)) - sum_at(check, value, x - (Real)(2 * h));
+    unwind_end(frame);
     return (8 * near - far) / (12 * h);
 }
 
