@@ -156,7 +156,7 @@ END_TEST
 // Deeper than the entries that need no memory.
 START_TEST(frames_nest_as_deep_as_memory_allows)
 {
-    static char names[200][8];
+    static char names[200][16];
     for (int i = 0; i < 200; i++) {
         snprintf(names[i], sizeof names[i], "m%d", i);
         tape_enter(names[i], HERE);
