@@ -225,6 +225,10 @@ static void fork_in_first_part(const void *call, size_t start, size_t end)
 
 START_TEST(a_child_process_made_during_a_loop_leaves_that_loop_alone)
 {
+    if (HAVE_TSAN) {
+        skip(__func__, "ThreadSanitizer does not support threads made after a fork of several; one run in ten hangs in it");
+        return;
+    }
     parallel_set_threads(3);
     for (int i = 0; i < 10; i++) {
         parallel_for(3, 1, fork_in_first_part, NULL);
