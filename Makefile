@@ -54,6 +54,7 @@ LACKING := $(filter $(NEEDED),$(MISSING))
 ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl -lgomp)
 
 # Each kind of build has a folder of its own, so that switching between them recompiles nothing.
+CLANG := $(findstring clang,$(shell $(CC) --version 2> /dev/null))
 ifeq ($(SAN),1)
 KIND := /san
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -70,7 +71,8 @@ KIND := /debug
 OPTIMIZE := -O0 -g3 -fno-omit-frame-pointer
 else
 OPTIMIZE := -O3 -g
-QUICK := -O1 -g1
+QUICK := -O1
+BRIEF := -g1
 endif
 BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
 
@@ -120,15 +122,18 @@ all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(PLUGINS)
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
 	@mkdir -p $(@D)
-	@new=$@.$$$$; echo '$(CC) $(FLAGS) $(QUICK) $(LDFLAGS) $(LIBS)' > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
+	@new=$@.$$$$; echo '$(CC) $(FLAGS) $(QUICK) $(BRIEF) $(LDFLAGS) $(LIBS)' > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
 	    echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; fi
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
-# Sources with loops over numbers or text are compiled for speed, the others quickly; in double only the operations and gradflow are.
-FAST := tensor/% nn/% $(wildcard gpt/*.c) gpt/text/% gpt/train/% gpt/bench/% examples/% tests/debugger/%
+# Sources with loops over numbers or text are compiled for speed, the others quickly; in double only the operations and gradflow are. Those that a
+# reader steps through have all that a debugger shows, the others only lines.
+FAST := tensor/% nn/gradflow/% gpt/text/% gpt/generate.c gpt/train/reduce.c
+STEPPED := $(FAST) nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
 $(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
+$(BUILD)/double/%.o: private STEPPED := $(FAST)
 
-COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) -MMD -MP -c -o $@ $<
+COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) $(if $(filter $(STEPPED),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
@@ -155,7 +160,7 @@ $(GDB_OBJECTS): private FLAGS += -DGPTAPE_GDB_SCRIPT='"$(BUILD)/gptape-gdb.py"'
 # In loops.c multiplications and additions may be fused, but not in random.c, whose bits are those of the plain loops. The alignment of an array must
 # not change the result. -fno-trapping-math: as above.
 # With gcc's -O3 the code is twice as large and takes four times as long to compile, but is not faster: the vectors are those of the cost model.
-VECTOR_FLAGS := -fopenmp-simd -fno-trapping-math $(if $(findstring clang,$(shell $(CC) --version 2> /dev/null)),,--param=vect-max-peeling-for-alignment=0 \
+VECTOR_FLAGS := $(BRIEF) -fopenmp-simd -fno-trapping-math $(if $(CLANG),,--param=vect-max-peeling-for-alignment=0 \
                 $(if $(findstring -O3,$(OPTIMIZE)),-O2 -fvect-cost-model=dynamic))
 VECTOR_COMPILE = $(COMPILE) $(VECTOR_FLAGS) $($*_FLAGS) -DVECTOR_TABLE=vector_$* -DVECTOR_RANDOM=random_$* -DVECTOR_NAME='"$*"'
 $(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/loops.%.o): $(BUILD)/float/tensor/fast/vector/loops.%.o: tensor/fast/vector/loops.c $(BUILD)/flags
