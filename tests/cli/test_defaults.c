@@ -144,12 +144,12 @@ END_TEST
 START_TEST(trainings_defaults_change_nothing)
 {
     static const char *const options[] = {
-        "--batch 12",       "--length 32",       "--accumulate 1",   "--lr 0.003",         "--min-lr 0.0003",    "--warmup 0",
+        "--batch 12",       "--length 8",        "--accumulate 1",   "--lr 0.003",         "--min-lr 0.0003",    "--warmup 0",
         "--decay-steps 3",  "--beta1 0.9",       "--beta2 0.99",     "--eps 1e-8",         "--weight-decay 0.1", "--clip 1",
         "--eval-every 250", "--eval-batches 20", "--sample-every 0", "--gradflow-every 0", "--save-every 250",   "--seed 123",
         "--recompute off",  "--precision f32",   "--n-layer 2",
     };
-    static const char base[] = "train --data text --config tiny --tokenizer bytes --steps 3 --threads 1 --quiet --json --out r";
+    static const char base[] = "train --data text --config tiny --context-length 8 --tokenizer bytes --steps 3 --threads 1 --quiet --json --out r";
     static const char rest[] = " | grep -v seconds; true";
     char command[TEXT];
     snprintf(command, sizeof command, "%s%s", base, rest);
