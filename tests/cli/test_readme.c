@@ -100,8 +100,8 @@ static void keep_output(const Run *run)
     strcat(printed, run->out);
 }
 
-// Training takes minutes: a few steps of four rows do here, two batches of each evaluation, and a short context for the many samples of a
-// model of stories. The last of an option counts.
+// Training takes minutes: a few steps of four rows do here, two batches of each evaluation, and a small model for the many samples of
+// stories. The last of an option counts.
 static Run run_line(const char *line)
 {
     char command[512];
@@ -109,7 +109,7 @@ static Run run_line(const char *line)
     bool of_text = trains && strstr(line, "--ids") == NULL && strstr(line, "--task") == NULL;
     bool of_stories = of_text && strstr(line, "--data") == NULL;
     snprintf(command, sizeof command, "%s%s%s%s", line, trains ? " --steps 12" : "", of_text ? " --batch 4 --eval-batches 2" : "",
-             of_stories ? " --context-length 16" : "");
+             of_stories ? " --context-length 16 --n-embd 32" : "");
     return run_shell(command);
 }
 
