@@ -129,11 +129,11 @@ NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 # Sources with loops over numbers or text are compiled for speed, the others quickly; in double only the operations and gradflow are. Those that a
 # reader steps through have all that a debugger shows, the others only lines.
 FAST := tensor/% nn/gradflow/% gpt/text/% gpt/generate.c gpt/train/reduce.c
-STEPPED := $(FAST) nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
+FULL_INFO := $(FAST) nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
 $(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
-$(BUILD)/double/%.o: private STEPPED := $(FAST)
+$(BUILD)/double/%.o: private FULL_INFO := $(FAST)
 
-COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) $(if $(filter $(STEPPED),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
+COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) $(if $(filter $(FULL_INFO),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
 
 $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
