@@ -17,8 +17,23 @@ static const Point points[] = {
     {(tensor_sigmoid), 1e308, 1, 0},      {(tensor_sigmoid), -1e308, 0, 0},  {(tensor_exp), -1e308, 0, 0},     {(tensor_mean), 1e308, 1e308, 0.5},
 };
 
+// The sums are of long doubles, whose range valgrind does not have.
+static bool long_doubles_are_doubles(const char *function)
+{
+    volatile long double beyond = DBL_MAX;
+    beyond *= 2;
+    beyond /= 2;
+    if (beyond != DBL_MAX) {
+        skip(function, "a long double has only the range of a double, as under valgrind");
+    }
+    return beyond != DBL_MAX;
+}
+
 START_TEST(functions_of_one_value)
 {
+    if (points[_i].function == (tensor_mean) && long_doubles_are_doubles(__func__)) {
+        return;
+    }
     const Point *p = &points[_i];
     Tensor *x = tensor_require_grad(tensor_full(SHAPE(2), p->x));
     Tensor *y = p->function(x, HERE);
@@ -31,6 +46,9 @@ END_TEST
 // n is -1, 1, -1, 1 ..., whatever the size of the values.
 START_TEST(norms_of_huge_and_of_denormal_rows)
 {
+    if (long_doubles_are_doubles(__func__)) {
+        return;
+    }
     static const double sizes[] = {1e308, 1e-320};
     for (int s = 0; s < 2; s++) {
         Tensor *x = tensor_require_grad(tensor_full(SHAPE(1, 4), sizes[s]));
