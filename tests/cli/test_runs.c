@@ -117,6 +117,7 @@ START_TEST(plain_gradient_descent_makes_its_step)
     assert_has(&run, run.out, ",0,0,"); // the loss, and how many numbers are not finite
     run_free(&run);
     refuse("gradflow --optimizer sgd --depths none --plot none", 2, "--optimizer: for training only (expected --steps, too)");
+    refuse("gradflow --optimizer sgd --steps 00 --depths none --plot none", 2, "--optimizer: for training only (expected --steps, too)");
 }
 END_TEST
 
