@@ -140,6 +140,7 @@ static const struct {
     {"--vary 'residual=pre,h+f(norm(h))'", 2, "--vary: residual: 'h+f(norm(h))' is the same as 'pre'"},
     {"--vary depth=3,,4", 2, "--vary: depth: empty value"},
     {"--vary depth=3 --depth 4", 2, "--depth: is also in --vary"},
+    {"--vary residual=pre,post --residual keel --residual none", 2, "--residual: is also in --vary"},
     {"--vary depth=3,x", 2, "--depth: 'x' is not an integer"},
     {"--vary 'residual=plain,f(g)'", 2, "--residual: column 3: unknown name 'g'"},
     {"--vary depth=3 --shard 0/2", 2, "--shard: '0/2' (expected I/N, with I from 1 to N)"},

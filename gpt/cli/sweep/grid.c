@@ -159,10 +159,13 @@ static bool read_settings(const Options *options, Grid *grid)
         const Option *option = &options->list[i];
         const char *name = option->name;
         int n = option->n_values;
-        if (n == 0 || word_in(name, own) || (n > 1 && strcmp(name, "residual") == 0)) { // of several rules, one network for each
+        if (n == 0 || word_in(name, own)) {
             continue;
         }
         read = find_varied(grid, name) == NULL || option_error(options, name, "is also in --vary; leave one out");
+        if (n > 1 && strcmp(name, "residual") == 0) { // one network for each
+            continue;
+        }
         for (int k = strcmp(name, "probe") == 0 ? 0 : n - 1; k < n; k++) {
             write_option(writer->stream, name, option->argument == NULL ? NULL : option->values[k]);
         }
