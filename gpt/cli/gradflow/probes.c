@@ -91,9 +91,11 @@ static void print_finding(const Experiment *experiment, const Probe *probe, int 
 {
     Writer *writer = writer_begin();
     terminal_print("%s", probe->claim);
-    fprintf(writer->stream, "Measured: ");
     probe_write_findings(writer->stream, experiment, step, probe, 0);
-    terminal_end(writer);
+    AUTO_FREE char *findings = writer_end(writer);
+    if (findings[0] != '\0') {
+        terminal_print("Measured: %s", findings);
+    }
 }
 
 void probes_print(const Experiment *experiment, int step)

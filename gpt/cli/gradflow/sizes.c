@@ -47,7 +47,7 @@ bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
     }
     char name[LIST_ITEM];
     while (list_next(&text, ",", name)) {
-        if (!add_size(options, plan, name)) {
+        if (name[0] != '\0' && !add_size(options, plan, name)) {
             return false;
         }
     }
