@@ -54,7 +54,10 @@ static bool read_operation(const char *word, Term *term, Error *error)
 {
     static const ConfigField field = {.name = "operation", .kind = FIELD_CHOICE, .word = operation_word, .n_words = OPERATION_COUNT};
     int operation = OPERATION_AT;
-    bool at = strncmp(word, "at:", 3) == 0 && word[3] != '\0' && cell_number(word + 3, &term->at);
+    bool at = strncmp(word, "at:", 3) == 0;
+    if (at && (word[3] == '\0' || !cell_number(word + 3, &term->at))) {
+        return error_set(error, "operation: '%.40s' is unknown (expected at: and a number, like at:5)", word);
+    }
     bool read = at || config_field_read(&field, word, &operation, error);
     term->operation = (Operation)operation;
     return read;

@@ -99,6 +99,7 @@ static const struct {
     {"first l2 activation_grad layers.#.out more", "OPERATION COLUMN KIND"},
     {"frist l2 activation_grad", "operation: 'frist' is unknown (expected first, last,"},
     {"at: l2 activation_grad", "operation: 'at:' is unknown"},
+    {"at:X l2 activation_grad", "operation: 'at:X' is unknown"},
     {"first l3 activation_grad", "column: 'l3' is unknown (expected mean_abs, l2,"},
     {"first layer activation_grad", "column: 'layer' is unknown"},
     {"first l2 activation_grad@x", "not a layer"},
