@@ -95,7 +95,12 @@ static void write_phrase(FILE *out, const View *view, Quantity quantity)
 static void write_times(FILE *out, double factor)
 {
     char number[NUMBER_PLOT_TEXT];
-    fprintf(out, "%s times %s", plot_number(factor < 1 ? 1 / factor : factor, number), factor < 1 ? "smaller" : "larger");
+    double fold = factor < 1 ? 1 / factor : factor;
+    if (fold < 1.05) {
+        fprintf(out, "about as large");
+    } else {
+        fprintf(out, "%s times %s", plot_number(fold, number), factor < 1 ? "smaller" : "larger");
+    }
 }
 
 // "Without shortcuts query/key gradients are 588 times smaller, all weights' 5.3 times larger; tokens become alike (...)"

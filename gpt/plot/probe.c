@@ -103,20 +103,20 @@ static void add_graph(Sheet *sheet, const ProbePanel *panel)
     static const Axis axes[] = {[SCALE_LINEAR] = AXIS_ZERO, [SCALE_UNIT] = AXIS_UNIT, [SCALE_LOG] = AXIS_LOG};
     Panel *graph = &sheet->graphs[sheet->n_graphs];
     const char *word = "";
-    bool has_points = false;
+    int most = 0; // points of a line
     *graph = (Panel){.title = panel->title, .axis = axes[panel->scale], .x_counts = true, .has_rows = true, .n_lines = sheet->arms.n};
     for (int i = 0; i < sheet->arms.n; i++) {
         graph->lines[i] = panel->form == FORM_PLACES ? line_of_places(sheet, panel, sheet->arms.arm[i], &word)
                                                      : line_of_indices(sheet, panel, sheet->arms.arm[i]);
-        has_points = has_points || graph->lines[i].n > 0;
+        most = graph->lines[i].n > most ? graph->lines[i].n : most;
     }
     graph->x_label = panel->x_label != NULL ? panel->x_label : word;
     if (panel->form == FORM_BARS) {
         graph->bars = true;
         graph->x_low = -0.5;
-        graph->x_high = graph->lines[0].n - 0.5;
+        graph->x_high = most - 0.5;
     }
-    if (has_points) {
+    if (most > 0) {
         panel_fit(graph);
         sheet->n_graphs++;
     } else {
