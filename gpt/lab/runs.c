@@ -28,7 +28,9 @@ void deep_write_sizes(FILE *out, const DeepConfig *deep)
             times++;
         }
         fprintf(out, "%s%d", i == 0 ? "" : ",", deep->sizes[i]);
-        fprintf(out, times > 1 ? "x%d" : "%.0d", times > 1 ? times : 0);
+        if (times > 1) {
+            fprintf(out, "x%d", times);
+        }
         i += times - 1;
     }
 }
