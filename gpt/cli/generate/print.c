@@ -270,7 +270,7 @@ static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
     int together = generation_together(generation);
     size_t room = (size_t)generation->n_prompt + (size_t)generation->config.n_new;
     int *ids = memory_allocate((size_t)together * room * sizeof *ids, "the tokens");
-    AUTO_FREE int *made = memory_allocate((size_t)together * sizeof *made, "the tokens");
+    AUTO_FREE int *made = memory_allocate_zeroed((size_t)together, sizeof *made, "the tokens"); // none yet if interrupted before the first group
     Random random;
     bool sound = true;
     random_seed(&random, generation->seed);
