@@ -131,7 +131,6 @@ NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 FAST := tensor/% nn/gradflow/% gpt/text/% gpt/generate.c gpt/train/reduce.c
 FULL_INFO := $(FAST) nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
 $(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
-$(BUILD)/double/%.o: private FULL_INFO := $(FAST)
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) $(if $(filter $(FULL_INFO),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
@@ -217,8 +216,7 @@ $(DOUBLE_TESTS): $(BUILD)/%: $(BUILD)/double/%.o $(BUILD)/float/tests/support/su
 
 -include $(shell find $(BUILD)/float $(BUILD)/double $(BUILD)/both -name '*.d' 2> /dev/null)
 
-include examples/playground/engine/engine.mk
-include examples/playground/page/page.mk
+include examples/playground/engine/engine.mk examples/playground/page/page.mk
 
 # After installing, make restarts itself, because it looks for oneDNN as it starts.
 demo:
