@@ -83,10 +83,10 @@ static void write_phrase(FILE *out, const View *view, Quantity quantity)
         char number[NUMBER_PLOT_TEXT];
         fprintf(out, " from %s to", plot_number(value_of(&before, quantity, arms->arm[0].number), number));
     }
-    fprintf(out, arms->n > 2 ? " from" : "");
+    fprintf(out, arms->n > 2 ? " between" : "");
     write_value(out, view, values[low], arms->arm[low]);
     if (arms->n > 1) {
-        fprintf(out, arms->n > 2 ? " to" : ",");
+        fprintf(out, arms->n > 2 ? " and" : ",");
         write_value(out, view, values[high], arms->arm[high]);
     }
 }

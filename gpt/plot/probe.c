@@ -177,7 +177,8 @@ static void write_map(Page *page, const Sheet *sheet, const MapRow *row, int arm
     const Cells *cells = &row->cells[arm];
     AUTO_FREE char *name = plot_shorten(sheet->arms.arm[arm].name, 60 / sheet->arms.n);
     fprintf(script, "set lmargin 8\nset rmargin 1\nset bmargin 3.2\nset tmargin 1.8\n");
-    page_labels(script, name, row->panel->x_label, row->y_label);
+    bool room = sheet->arms.n <= 4 || arm == sheet->arms.n / 2; // else one label for all maps, in the middle
+    page_labels(script, name, room ? row->panel->x_label : NULL, row->y_label);
     map_write_axes(script, cells, 24 / sheet->arms.n, 8);
     if (row->panel->form == FORM_SQUARE) {
         number_print(script, "set xtics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\nset ytics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\n", 0.5 * (cells->columns - 1),

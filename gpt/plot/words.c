@@ -109,7 +109,8 @@ static int write_lines(FILE *out, const char *text, int width, int most_lines)
 {
     int lines = 0;
     while (*text != '\0' && lines < most_lines) {
-        size_t room = bytes_of(text, width);
+        bool cut = lines == most_lines - 1 && strlen(text) > bytes_of(text, width); // " …" stands behind the line
+        size_t room = bytes_of(text, cut ? width - 2 : width);
         size_t line = strcspn(text, "\n");
         if (line > room) {
             line = room;
