@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,15 +54,22 @@ bool stream_read(FILE *stream, const char *name, double most, char **text, size_
     REQUIRE(stream);
     char part[1 << 16];
     size_t got = 1;
+    size_t kept = 1; // less than got if memory was refused: ferror does not tell
     size_t used = 0;
     Writer *writer = writer_begin();
     errno = 0;
-    while (got > 0 && (double)used <= most) {
+    while (got > 0 && kept == got && (double)used <= most) {
         got = fread(part, 1, sizeof part, stream);
-        used += fwrite(part, 1, got, writer->stream);
+        kept = fwrite(part, 1, got, writer->stream);
+        used += got;
     }
     int why = errno;
     AUTO_FREE char *content = writer_end(writer);
+    if (kept < got) {
+        free(content);
+        content = NULL;
+        fail_memory(used, "a text");
+    }
     if (ferror(stream)) {
         return error_set(error, "%s: can't be read: %s", name, strerror(why));
     }

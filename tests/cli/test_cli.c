@@ -272,6 +272,21 @@ START_TEST(refused_memory_is_a_one_line_error)
 }
 END_TEST
 
+// A text that does not fit into memory must not be cut off.
+START_TEST(refused_memory_for_stdin_is_a_one_line_error)
+{
+    if (memory_is_watched()) {
+        skip(__func__, "a sanitizer or valgrind itself needs all addresses");
+        return;
+    }
+    Run run = run_shell("ulimit -v 160000; head -c 200000000 /dev/zero | \"${GPTAPE_BIN:-build/gptape}\" tokenize --tokenizer bytes");
+
+    assert_one_line_error(&run, 1, "gptape: out of memory");
+    assert_has(&run, run.err, "for a text");
+    run_free(&run);
+}
+END_TEST
+
 static const char *const printing[] = {
     "",
     "--version",
@@ -309,6 +324,7 @@ int main(void)
     tcase_add_loop_test(wrong, a_huge_argument_is_a_one_line_error, 0, sizeof huge_arguments / sizeof huge_arguments[0]);
     tcase_add_loop_test(wrong, a_model_too_large_is_refused, 0, sizeof too_large / sizeof too_large[0]);
     tcase_add_test(wrong, refused_memory_is_a_one_line_error);
+    tcase_add_test(wrong, refused_memory_for_stdin_is_a_one_line_error);
     tcase_add_loop_test(wrong, a_full_disk_is_a_one_line_error, 0, sizeof printing / sizeof printing[0]);
     return suite_run(suite);
 }
