@@ -179,7 +179,7 @@ static bool is_listed(const ParameterList *list, const Tensor *parameter)
     return found;
 }
 
-// Only if a module lists a parameter that bears another module's name can any be there twice.
+// Parameters are listed once, even if modules share them: then one of the modules has a parameter with another module's name.
 ParameterList module_parameters(const Module *root)
 {
     size_t room = 1;

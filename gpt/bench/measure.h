@@ -1,4 +1,5 @@
-// measure.h: one measurement under way. Shared by the bench files of this folder. Its process ends with it, so nothing is freed.
+// measure.h: one measurement under way. Shared by the bench files of this folder. A case runs in a process of its own, which ends with it:
+// cases free nothing.
 
 #ifndef GPTAPE_BENCH_MEASURE_H
 #define GPTAPE_BENCH_MEASURE_H

@@ -97,7 +97,7 @@ static bool read_activation(const Keys *keys, Activation *activation)
                      keys->path, word);
 }
 
-// Keys of which gptape supports only GPT-2's value, as JSON; {}: nothing.
+// Keys for which only GPT-2's value is supported, as JSON; {} stands for any empty value.
 static const char *const ONLY[][2] = {
     {"model_type", "\"gpt2\""},       {"layer_norm_epsilon", "1e-05"}, // LAYERNORM_EPS
     {"scale_attn_weights", "true"},   {"scale_attn_by_inverse_layer_idx", "false"},

@@ -55,8 +55,8 @@ typedef struct Safetensors {
     int n_texts;
 } Safetensors;
 
-// False if the file is invalid; it may be closed then, but need not be. The file is read, not mapped, so that a truncated file or a disk error is an error
-// and not a signal.
+// False if the file is invalid; it may be closed then, but need not be. The file is read, not mapped, so that a truncated file or a disk error
+// is an error and not a signal.
 bool safetensors_open(Safetensors *file, const char *path, Error *error);
 void safetensors_close(Safetensors *file);
 

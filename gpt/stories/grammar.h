@@ -1,8 +1,8 @@
 // grammar.h: internal to gpt/stories/: how a grammar is written, and what it is parsed into.
 //
-//      table       one         name/he/him/his|Anna/she/her/her|the fox/it/it/its|...   forms, then rows of words, one word for each form
-//      variable    hero        one                                                      stands for one row during a whole story
-//      rule        Loses       {Hero} lost {hero.his} {thing}.|Then <who> began to cry. alternatives
+//      table       one         "name/he/him/his|Anna/she/her/her|the fox/it/it/its|..."     forms, then rows of words, one word for each form
+//      variable    hero        "one"                                                        stands for one row during a whole story
+//      rule        Loses       "{Hero} lost {hero.his} {thing}.|Then <who> began to cry."   alternatives
 //
 // In a rule, {hero} is the first form of hero's row, {hero.his} another form, and {Hero} the first form with a capital. The first use of a
 // variable chooses its row for the whole story; no two variables have the same row. <who> is another rule; <color> and <color.a> are a word of

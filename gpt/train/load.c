@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Opens folder's checkpoint and checks its checksum. The caller closes it, also after a failure. A checkpoint without one is refused: otherwise damage to the checksum's own name would
-// hide all other damage.
+// Opens folder's checkpoint and checks its checksum. The caller closes the file, even after a failure. A checkpoint without a checksum is
+// refused: otherwise damage to the checksum's own name would hide all other damage.
 static bool open_checkpoint(const char *folder, Safetensors *file, Error *error)
 {
     AUTO_FREE char *path = path_in(folder, TRAINING_FILE);

@@ -1,9 +1,9 @@
 // svd.c: the singular values of a matrix, in double arithmetic.
 //
 //      A = U B V^T, B bidiagonal      by Householder reflections of columns and rows in turn (Golub and Kahan 1965)
-//      ((0, B), (B^T, 0))             has the singular values of B and their negatives as eigenvalues. Its rows and columns in another order make it
-//                                     tridiagonal: zeros on the diagonal, and beside it the two diagonals of B in turn
-//      T -> diagonal                  T tridiagonal, by QL sweeps without square roots (Pal, Walker and Kahan: Parlett 1980, section 8.15)
+//      ((0, B), (B^T, 0))             has the singular values of B and their negatives as eigenvalues. With its rows and columns reordered it is
+//                                     tridiagonal, T: zeros on the diagonal, and beside it the two diagonals of B in turn
+//      T -> diagonal                  by QL sweeps without square roots (Pal, Walker and Kahan: Parlett 1980, section 8.15)
 //
 // The error of a value is a few roundings of the largest value. Cost: 4 (n m^2 - m^3 / 3) operations for m rows and n >= m columns; the sweeps take
 // about 240 m^2 more. Three times as fast, with errors up to 1e-8 of the largest value: the square roots of the eigenvalues of A A^T,

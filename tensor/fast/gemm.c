@@ -96,7 +96,7 @@ static const double SMALL_PRODUCT = 2048;
 // A part of a shared product has at least this many: one thread needs some 4 microseconds for them.
 static const double PART_PRODUCT = 2e5;
 
-// The same of a part of several products.
+// So has a part of a batch of products.
 static const double BATCH_PART = 1 << 18;
 
 // Rows or columns of a part are a multiple of these, so that only the last has tiles that are not full.
