@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,7 +53,7 @@ bool stream_read(FILE *stream, const char *name, double most, char **text, size_
     REQUIRE(stream);
     char part[1 << 16];
     size_t got = 1;
-    size_t kept = 1; // less than got if memory was refused: ferror does not tell
+    size_t kept = 1; // less than got if memory was refused: then writer_end fails
     size_t used = 0;
     Writer *writer = writer_begin();
     errno = 0;
@@ -65,11 +64,6 @@ bool stream_read(FILE *stream, const char *name, double most, char **text, size_
     }
     int why = errno;
     AUTO_FREE char *content = writer_end(writer);
-    if (kept < got) {
-        free(content);
-        content = NULL;
-        fail_memory(used, "a text");
-    }
     if (ferror(stream)) {
         return error_set(error, "%s: can't be read: %s", name, strerror(why));
     }

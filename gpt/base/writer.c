@@ -17,7 +17,7 @@ Writer *writer_begin(void)
 
 char *writer_end(Writer *writer)
 {
-    bool failed = ferror(writer->stream) != 0;
+    bool failed = fputc('\0', writer->stream) == EOF; // glibc's stream sets no error flag when memory is refused, but is full then
     failed = fclose(writer->stream) != 0 || failed;
     char *text = writer->text;
     size_t n = writer->n;
