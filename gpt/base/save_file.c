@@ -221,11 +221,11 @@ bool save_commit(SaveFile *save, Error *error)
 void save_abandon(SaveFile *save)
 {
     REQUIRE(save);
+    if (save->temporary != NULL) {
+        unlink(save->temporary); // while it is locked: afterwards another program may have a file of this name
+    }
     if (save->stream != NULL) {
         fclose(save->stream);
-    }
-    if (save->temporary != NULL) {
-        unlink(save->temporary);
     }
     free(save->temporary);
     free(save->path);
