@@ -13,8 +13,8 @@ const small = {mlp: ['--depth', '3'], gpt: ['--n-layer', '1', '--n-embd', '8', '
 export class Engine {
     // The worker's source and the module are in the page itself, so that it works from a file, too.
     constructor() {
-        if (!globalThis.WebAssembly?.validate(bytes)) {
-            throw new Error('This browser is too old for this page: it has no WebAssembly with SIMD (expected Firefox 89, Chrome 91, Safari 16.4, or later).');
+        if (!globalThis.WebAssembly?.validate(bytes) || !Array.prototype.findLast) {
+            throw new Error('This browser is too old for this page (expected Firefox 104, Chrome 98, Safari 16.4, or later).');
         }
         this.url = URL.createObjectURL(new Blob([worker], {type: 'text/javascript'}));
         this.#start();
