@@ -350,7 +350,8 @@ Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int st
 // The places of a kind in an arm's networks at a step, in order. Returns how many. The caller frees *places (the experiment owns the names).
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places);
 bool probe_has_numbers(const Experiment *experiment, const Probe *probe);
-// Writes the sentence that begins with findings[*i], without its full stop, and moves *i to the next one. False, and nothing, if there are no values.
+// Writes the sentence that begins with findings[*i], without its full stop, and moves *i to the next one. False, and nothing, if there are no
+// values.
 bool probe_write_finding(FILE *out, const Experiment *experiment, int step, const Probe *probe, int *i);
 // All sentences from this one on, and the comparison.
 void probe_write_findings(FILE *out, const Experiment *experiment, int step, const Probe *probe, int i);

@@ -63,7 +63,8 @@ static void write_value(FILE *out, const View *view, double value, PlotArm arm)
     fprintf(out, "%s", isnan(value) && no_last ? " (the last layer's gradient is 0)" : "");
 }
 
-// "PHRASE 9.7·10⁻¹² without shortcuts, 0.075 with shortcuts". Of more than two arms the smallest and the largest; of one, before and after training.
+// "PHRASE 9.7·10⁻¹² without shortcuts, 0.075 with shortcuts". Of more than two arms the smallest and the largest; of one, before and after
+// training.
 static void write_phrase(FILE *out, const View *view, Quantity quantity)
 {
     const PlotArms *arms = &view->arms;

@@ -100,8 +100,8 @@ typedef struct Options {
 
 // All options of a command, none of them given. Free with options_free.
 Options options_list(const CommandHelp *help);
-// Reads argv into the list, and sets --threads, --precision and --color. Returns false if the command must stop here: after its help was shown or an error was
-// printed. Free with options_free either way.
+// Reads argv into the list, and sets --threads, --precision and --color. Returns false if the command must stop here: after its help was shown or
+// an error was printed. Free with options_free either way.
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv);
 void options_free(Options *options);
 
@@ -196,8 +196,8 @@ bool options_saved_config(const Options *options, GPTConfig *config);           
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error);       // the folder's, or from --vocab; NULL and an error
 void options_saved_model_note(const Options *options, const GPTConfig *config); // its sizes, and how it differs from GPT-2
 
-// The next item of a list, "a,b,c", whose items one of these characters separates; *list, NULL at the end, moves on. False if there is none. An item
-// that is too long ends with "...".
+// The next item of a list, "a,b,c", whose items one of these characters separates; *list, NULL at the end, moves on. False if there is none. An
+// item that is too long ends with "...".
 enum { LIST_ITEM = 64 };
 bool list_next(const char **list, const char *between, char item[LIST_ITEM]);
 bool word_in(const char *word, const char *const *words); // NULL-terminated
