@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     Tensor *loss = tensor_mean(tensor_mul(y, y));                                       // ()
     for (int i = 0; i < tape->n_nodes; i++) {
         const TapeNode *node = tape->nodes[i];
-        printf("%4d  %-10s %-22s %s\n", i, node->op->name, node->scope, node->branch ? "f" : "");
+        printf("%4d  %-10s %-22s %s\n", i, node->op->name, node->scope != NULL ? node->scope : "", node->branch ? "f" : "");
     }
     GradFlowWatch *watch = gradflow_watch(tape);
     tensor_backward(loss);
