@@ -34,7 +34,7 @@ const ConfigField gpt_fields[] = {
     {FIELD(residual, FIELD_TEXT), .set = set_residual, .standard = "", .argument = "RULE",
      .help = "residual rule of each sublayer, by name or spelled out, instead of --shortcut and --norm: keel, 'h + f(norm(h))'"},
     {CHOICE(final_norm, final_norm_name, FINAL_NORM_COUNT), .standard = "auto",
-     .help = "norm before the output head; auto: if the rule has norms and does not end with one"},
+     .help = "norm before the output head (auto: if the rule has norms and does not end with one)"},
     {SWITCH(causal), .standard = "on", .help = "a position attends only to itself and to earlier positions"},
     {CHOICE(activation, activation_name, ACTIVATION_COUNT), .standard = "gelu", .key = "activation_function",
      .help = "activation function (gelu is GPT-2's, by tanh)"},

@@ -25,7 +25,7 @@ const ConfigField train_fields[] = {
     {COUNT(length, 1), .help = "tokens of a row (default: the context length, at most 256)"},
     {COUNT(accumulate, 1), .standard = "1", .help = "batches per step, whose gradients are added up; under mpirun, of each rank"},
     {FIELD(reduce, FIELD_CHOICE), .word = reduction_name, .n_words = REDUCTION_COUNT, .argument = "NAME",
-     .help = "how gradients are summed (default: plain; exact under mpirun); exact: the same bits on any number of ranks"},
+     .help = "how gradients are summed (default: plain; under mpirun exact, with the same bits on any number of ranks)"},
     {NUMBER(lr, 0, 1000), .help = "learning rate (default 0.003, above width 128 less in proportion; with --model 0.0001)"},
     {NUMBER(min_lr, 0, 1000), .help = "learning rate at the end of the cosine decay (default: lr / 10)"},
     {COUNT(warmup, 0), .help = "steps in which the learning rate rises from 0 (default: a tenth of --steps, at most 100)"},
