@@ -309,8 +309,9 @@ static void sweep_cell(Table *out, const ArmTable *table, int row, int arm, int 
 static void print_sweep(const Experiment *experiment, const Sweep *sweep)
 {
     const ExperimentConfig *config = &experiment->config;
-    terminal_print("\nFirst layer's mean |dL/dW| over the last layer's, by depth: median [quartiles] of the n networks whose last layer "
-                   "got a gradient\n");
+    terminal_print("\nFirst layer's mean |dL/dW| over the last layer's, by depth%s: median [quartiles] of the n networks whose last layer "
+                   "got a gradient\n",
+                   config->n_steps > 0 ? " and before training" : "");
     gradflow_print_arms(&(ArmTable){.experiment = experiment,
                                     .corner = "depth",
                                     .what = sweep,
