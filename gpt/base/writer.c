@@ -18,7 +18,7 @@ Writer *writer_begin(void)
 char *writer_end(Writer *writer)
 {
     bool failed = fputc('\0', writer->stream) == EOF; // glibc's stream sets no error flag when memory is refused, but is full then
-    failed = fclose(writer->stream) != 0 || failed;
+    failed = fclose(writer->stream) != 0 || failed || writer->text == NULL; // closing it may need memory, too
     char *text = writer->text;
     size_t n = writer->n;
     free(writer);
