@@ -51,6 +51,7 @@ static const struct {
     {"gradflow --net gpt --n-layer 2 --probe paths,stream,branch,attention,lens", 80},
     {"gradflow --depth 5 --seeds 3 --probe paths,stream,branch --plot none", 60},
     {"gradflow --probe list", 60},
+    {"claims vanishing-book", 60},
     {"info", 80},
     {"info", 60},
     {"info --config tiny", 60},

@@ -45,8 +45,10 @@ void claims_list(const Options *options, const ClaimRun *runs, int n)
     terminal_print("%d claims", n);
 }
 
+// On a narrow terminal in two lines, without the seconds.
 void claims_print_row(const ClaimRun *run)
 {
+    enum { ROW_COLUMNS = 117 };
     const Claim *claim = run->claim;
     const Estimate *estimate = &run->estimate;
     char measured[160];
@@ -57,7 +59,12 @@ void claims_print_row(const ClaimRun *run)
     } else {
         number_format(measured, sizeof measured, "%.4g [%.4g, %.4g]", estimate->value, estimate->low, estimate->high);
     }
-    number_print(stdout, "%-14s  %-27s  %-34s  expected %-18s  %5.1f s\n", verdict_name(run->verdict), claim->id, measured, expected, run->seconds);
+    if (terminal_columns(ROW_COLUMNS) >= ROW_COLUMNS) {
+        number_print(stdout, "%-14s  %-27s  %-34s  expected %-18s  %5.1f s\n", verdict_name(run->verdict), claim->id, measured, expected, run->seconds);
+    } else {
+        printf("%-14s  %s\n", verdict_name(run->verdict), claim->id);
+        number_print(stdout, "    %s, expected %s\n", measured, expected);
+    }
     flush_stdout();
 }
 
@@ -67,7 +74,7 @@ char *claims_summary(const ClaimRun *runs, int n)
     for (int i = 0; i < n; i++) {
         counts[runs[i].verdict]++;
     }
-    return text_format("%d claim%s: %d agree, %d differ, %d cannot be measured.", n, plural(n), counts[VERDICT_AGREES], counts[VERDICT_DIFFERS],
+    return text_format("%d claim%s: agrees %d, differs %d, cannot be measured %d.", n, plural(n), counts[VERDICT_AGREES], counts[VERDICT_DIFFERS],
                        counts[VERDICT_UNKNOWN]);
 }
 
