@@ -60,7 +60,8 @@ void claims_print_row(const ClaimRun *run)
         number_format(measured, sizeof measured, "%.4g [%.4g, %.4g]", estimate->value, estimate->low, estimate->high);
     }
     if (terminal_columns(ROW_COLUMNS) >= ROW_COLUMNS) {
-        number_print(stdout, "%-14s  %-27s  %-34s  expected %-18s  %5.1f s\n", verdict_name(run->verdict), claim->id, measured, expected, run->seconds);
+        number_print(stdout, "%-14s  %-27s  %-34s  expected %-18s  %5.1f s\n", verdict_name(run->verdict), claim->id, measured, expected,
+                     run->seconds);
     } else {
         printf("%-14s  %s\n", verdict_name(run->verdict), claim->id);
         number_print(stdout, "    %s, expected %s\n", measured, expected);
