@@ -222,7 +222,8 @@ START_TEST(a_lesson_goes_from_stop_to_stop)
     strcat(typed, "help stop-1\nnext-stop 3\nnext-stop 1\nkill\nnext-stop\n");
     snprintf(options, sizeof options, "-x examples/%s.gdb", name);
     snprintf(program, sizeof program, "examples/%s", name);
-    char *said = gdb_run_with(options, _i % BUILD_COUNT, program, typed);
+    int build = HAVE_SANITIZER ? BUILD_DEBUG : _i % BUILD_COUNT; // gdb's place behind a function's entry may be a sanitizer's report
+    char *said = gdb_run_with(options, build, program, typed);
     const char *at = said;
     for (int i = 1; i <= stops; i++) {
         char title[16];
