@@ -128,7 +128,7 @@ NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
 # Sources with loops over numbers or text are compiled for speed, the others quickly; in double only the operations and gradflow are. Those that a
 # reader steps through have all that a debugger shows, the others only lines.
-FAST := tensor/% nn/gradflow/% gpt/text/% gpt/generate.c gpt/train/reduce.c
+FAST := tensor/% nn/gradflow/% gpt/text/% gpt/generate.c gpt/sample.c gpt/train/reduce.c
 FULL_INFO := $(FAST) nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
 $(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
 
