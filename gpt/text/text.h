@@ -113,7 +113,7 @@ void dataset_eval_batch(const Dataset *dataset, DatasetSplit split, int batch, i
 // ------------------------------------------------------------------------------------------------------------
 // 3. Data without a text: batches from a function
 
-// Fills B rows of T ids below the model's vocabulary size, and the target of each, TARGET_IGNORED where nothing is to be predicted (but not
+// Fills B rows of T ids below the model's vocabulary size, and the target of each, TARGET_IGNORED where there is nothing to predict (but not
 // everywhere). Draw only from random, which is seeded again for each batch, and keep no state between calls: then a resumed run, and each of
 // several ranks, gets the same batches. gpt/train/train.h has an example.
 typedef void BatchFunction(void *context, Random *random, int B, int T, int *ids, int *targets);

@@ -45,7 +45,7 @@ Precision kernels_precision(void)
 // One primitive per shape
 
 typedef struct Shaped {
-    int transpose_a, transpose_b, accumulate; // int, so that there is no padding: memcmp compares shapes
+    int transpose_a, transpose_b, accumulate; // int, not bool: memcmp compares shapes, so they must not have padding
     int M, N, K;
     int threads;
 } Shaped;

@@ -167,7 +167,7 @@ double json_number(const cJSON *json, const char *path)
     for (char *name = strtok(names, "/"); name != NULL; name = strtok(NULL, "/")) {
         at = cJSON_GetObjectItemCaseSensitive(at, name);
     }
-    ck_assert_msg(cJSON_IsNumber(at), "%s is no number", path);
+    ck_assert_msg(cJSON_IsNumber(at), "%s is not a number", path);
     return at->valuedouble;
 }
 

@@ -25,7 +25,7 @@ static cJSON *read_json(const char *path)
     Run run = run_shell(command);
     assert_quiet(&run);
     cJSON *json = cJSON_Parse(run.out);
-    ck_assert_msg(json != NULL, "%s is no JSON", path);
+    ck_assert_msg(json != NULL, "%s is not JSON", path);
     run_free(&run);
     return json;
 }

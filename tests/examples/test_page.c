@@ -125,7 +125,7 @@ START_TEST(loses_no_memory)
         skip(__func__, HAVE_SANITIZER ? "programs with a sanitizer do not run under valgrind" : "valgrind is not installed");
         return;
     }
-    // All memory is to be given back, also what something still points to at the end, as long as it is ours.
+    // All of our memory must be freed by the end, even if something still points to it.
     Run run = run_example_after("GPTAPE_KERNELS=plain exec valgrind --quiet --leak-check=full --show-leak-kinds=all "
                                 "--error-exitcode=99",
                                 examples[_i]);

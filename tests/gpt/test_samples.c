@@ -210,7 +210,7 @@ START_TEST(selected_rows_continue_from_their_state)
 }
 END_TEST
 
-// As in test_generate.c, where it is of one sample.
+// As in test_kv_cache.c, where there is one sample.
 START_TEST(memory_stays_within_the_prediction)
 {
     static const struct {

@@ -25,7 +25,7 @@ char *claim_command(const ClaimRun *run);
 // Describes the estimate: "median over seeds of 'ratio l2 activation_grad layers.#.out'". The caller frees it.
 char *claim_statistic_text(const Claim *claim);
 
-char *claims_summary(const ClaimRun *runs, int n); // "3 claims: 2 agree, 1 differ, 0 cannot be measured." The caller frees it
+char *claims_summary(const ClaimRun *runs, int n); // "3 claims: agrees 2, differs 1, cannot be measured 0." The caller frees it
 void claims_list(const Options *options, const ClaimRun *runs, int n);
 void claims_print_row(const ClaimRun *run);
 void claims_print_end(const ClaimRun *runs, int n, double seconds);

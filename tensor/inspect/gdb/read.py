@@ -92,7 +92,7 @@ def op_name(value):
 
 
 def enum_word(value):
-    """"pre" for NORM_PRE: the name without the prefix of its enum; None for a number that is no constant of the enum."""
+    """"pre" for NORM_PRE: the name without the prefix of its enum; None if the enum has no constant of that value."""
     names = [field.name for field in value.type.strip_typedefs().fields()]
     prefix = os.path.commonprefix(names).rpartition("_")[0]
     for field in value.type.strip_typedefs().fields():

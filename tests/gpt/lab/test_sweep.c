@@ -192,7 +192,7 @@ static void assert_number(const char *text, double expected)
     }
     char *end;
     double value = strtod(text, &end);
-    ck_assert_msg(end != text && *end == '\0', "\"%s\" is no number", text);
+    ck_assert_msg(end != text && *end == '\0', "\"%s\" is not a number", text);
     ASSERT_RELATIVE(value, expected, 5e-9);
 }
 

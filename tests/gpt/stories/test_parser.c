@@ -1,4 +1,4 @@
-// test_parser.c: what is no sentence is refused, word by word and letter by letter; grammars as they are written down.
+// test_parser.c: texts that are not sentences are refused, word by word and letter by letter; grammars are printed as they are written.
 
 #include "tests/gpt/stories/stories_test.h"
 

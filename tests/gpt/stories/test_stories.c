@@ -212,7 +212,7 @@ START_TEST(faults_are_shown)
 }
 END_TEST
 
-// Any bytes may come, zeros and what is no UTF-8 included.
+// Any bytes may come, including zeros and invalid UTF-8.
 START_TEST(any_bytes_are_read)
 {
     enum { BYTES = 20000 };

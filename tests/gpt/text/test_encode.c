@@ -1,4 +1,4 @@
-// test_encode.c: texts of any length, encoded in parts, give the ids of the whole; what is no text is refused.
+// test_encode.c: a text encoded in parts gives the ids of the whole text, at any length; input that is not text is refused.
 
 #include "tests/gpt/text/text_test.h"
 

@@ -35,7 +35,7 @@ static const SplitCase split_cases[] = {
     {" !!", " !!"},
     {"caf\xc3\xa9s \xd0\xbc\xd0\xb8\xd1\x80", "caf\xc3\xa9s| \xd0\xbc\xd0\xb8\xd1\x80"},
     {"\xe2\x85\xa7\xc2\xb2", "\xe2\x85\xa7\xc2\xb2"}, // Roman eight, superscript two: \p{N}
-    {"a\xcc\x81", "a|\xcc\x81"},                      // a combining mark is no letter
+    {"a\xcc\x81", "a|\xcc\x81"},                      // a combining mark is not a letter
     {"a\xc2\xa0"
      "b",
      "a|\xc2\xa0|b"},                                           // no-break space is a space
@@ -44,7 +44,7 @@ static const SplitCase split_cases[] = {
     {".\x1c.", ".\x1c."},                                       // nor is U+001C
     {"a\xff\xfe"
      "b",
-     "a|\xff\xfe|b"}, // what is no UTF-8 is a piece
+     "a|\xff\xfe|b"}, // invalid UTF-8 is one piece
     {"\x80", "\x80"},
     {"a \xc3 b", "a| |\xc3| b"},
     {"  \xff", "  |\xff"},

@@ -167,7 +167,7 @@ START_TEST(one_module_has_ellipses_where_it_begins_and_ends)
     ck_assert_ptr_null(strstr(text, "n0 "));
     free(text);
     free(drawn("net.a", 1));
-    ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = "ne"}, NULL), 0); // the beginning of a name is no module
+    ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = "ne"}, NULL), 0); // the beginning of a name is not a module
     ck_assert_int_eq(tape_write_dot(tape, &(DotStyle){.module = ""}, NULL), 4);
 }
 END_TEST
@@ -180,7 +180,7 @@ START_TEST(tensors_without_gradient_are_pale)
     const char *const parts[] = {"n1 [", "label=\"sum\\n4\"]", "in_0_0 -> n0 [color=\"#adb5bd\""};
     assert_in_order(text, parts, 3);
     ck_assert_ptr_null(strstr(text, "out_1"));   // a scalar's value stands in its box
-    ck_assert_ptr_null(strstr(text, "#d9480f")); // x + x is no shortcut
+    ck_assert_ptr_null(strstr(text, "#d9480f")); // x + x is not a shortcut
     free(text);
 }
 END_TEST
