@@ -54,7 +54,7 @@ const CommandHelp graph_help = {
             {.title = "--net gpt reads:", .rows = data_rows},
             {.rows = batch_rows},
             {.rows = ids_rows},
-            {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm\nnone or batch, default none):",
+            {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):",
              .rows = depth_rows},
             {.rows = mlp_rows},
             {.title = "Random numbers:", .rows = seed_rows},

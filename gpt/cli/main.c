@@ -17,22 +17,21 @@ static void print_usage(void)
     printf("Usage: gptape COMMAND [OPTIONS]\n\n"
            "A GPT on a tape: watch gradients flow through it.\n\n"
            "Commands:\n");
+    Table *table = table_begin("ll", NULL);
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        printf("  %-12s%s\n", commands[i].help->name, commands[i].help->summary);
+        table_row(table, "  %s|%s", commands[i].help->name, commands[i].help->summary);
     }
-    printf("\n"
-           "  gptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples\n"
-           "  gptape version (or gptape --version) shows the version\n"
-           "  if an option is given several times, the last counts, except for --residual, --probe and --vary,\n"
-           "  which make lists where several are possible\n\n"
-           "Examples:\n"
-           "  gptape gradflow\n"
-           "  gptape info\n"
-           "  gptape info --config gpt2-124m\n"
-           "  gptape train\n"
-           "  gptape generate --prompt \"Hello\"\n"
-           "  gptape tokenize < README.md\n"
-           "  gptape gradcheck\n");
+    table_end(table);
+    terminal_print("\ngptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples, gptape version (or gptape --version) "
+                   "the version. If an option is given several times, the last counts, except for --residual, --probe and --vary, which make lists "
+                   "where several are possible.");
+    help_print_examples("  gptape gradflow\n"
+                        "  gptape info\n"
+                        "  gptape info --config gpt2-124m\n"
+                        "  gptape train\n"
+                        "  gptape generate --prompt \"Hello\"\n"
+                        "  gptape tokenize < README.md\n"
+                        "  gptape gradcheck\n");
 }
 
 // The ranks share the processors. Rank 0 alone writes to stdout.

@@ -39,6 +39,24 @@ END_TEST
 
 #define LONGEST "awk '{ if (length > most) most = length } END { print most }'"
 
+// Of the list of commands and of each command. A shell reads an example that was broken as the line that it is in a pipe.
+START_TEST(help_fits_the_terminal)
+{
+    Run run = run_shell("for c in '' $(gptape help | sed -n 's/^  \\([a-z]*\\)  .*/\\1/p'); do "
+                        "script -qc \"stty cols 60; gptape help $c\" /dev/null | tr -d '\\r' > narrow; " LONGEST " narrow; "
+                        "sed -n '/^Examples/,$p' narrow | sed -e ':a' -e '/\\\\$/{N;s/ *\\\\\\n */ /;ta' -e '}' > joined; "
+                        "gptape help $c | sed -n '/^Examples/,$p' | cmp - joined || exit 1; done");
+    assert_succeeded(&run);
+    int pages = 0;
+    for (const char *line = run.out; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        ck_assert_msg(atoi(line) > 40 && atoi(line) <= 60, "page %d: a line of %d characters", pages, atoi(line));
+        pages++;
+    }
+    ck_assert_int_ge(pages, 13);
+    run_free(&run);
+}
+END_TEST
+
 // Commands whose tables, prose and charts must fit.
 static const struct {
     const char *command;
@@ -178,6 +196,7 @@ int main(void)
     TCase *tcase = case_create(suite, "terminal");
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_add_loop_test(tcase, prose_fits_the_terminal, 0, 3);
+    tcase_add_test(tcase, help_fits_the_terminal);
     tcase_add_loop_test(tcase, output_fits_the_terminal, 0, sizeof fitting / sizeof fitting[0]);
     tcase_add_test(tcase, a_table_that_does_not_fit_has_all_its_cells);
     tcase_add_test(tcase, a_table_in_parts_names_the_arm_of_each);

@@ -106,7 +106,7 @@ const CommandHelp gradflow_help = {
     .groups =
         {
             {.title = "Network:", .rows = network_rows},
-            {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm\nnone or batch, default none):",
+            {.title = "--net mlp (also --activation, default gelu; --init, default torch; --norm none or batch, default none):",
              .rows = depth_rows},
             {.rows = mlp_rows},
             MODEL_GROUP("--net gpt (default: --config " UNTRAINED_CONFIG "):"),

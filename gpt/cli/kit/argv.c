@@ -21,24 +21,17 @@ static bool report_popt_error(const Options *options, poptContext context, int c
 // ------------------------------------------------------------------------------------------------------------
 // Parsing
 
-// The list as popt's tables: a table for each title, included by the first. popt's number of an option is its index + 1.
-static struct poptOption *popt_tables(const Options *options)
+// The list as popt's table. popt's number of an option is its index + 1.
+static struct poptOption *popt_table(const Options *options)
 {
-    size_t n = (size_t)options->count;
-    struct poptOption *rows = memory_allocate_zeroed(4 * n + 2, sizeof *rows, "the options");
-    struct poptOption *top = rows;
-    struct poptOption *row = rows + n + 1; // behind the top table, which has at most a row per option
+    struct poptOption *rows = memory_allocate_zeroed((size_t)options->count + 1, sizeof *rows, "the options");
     for (int i = 0; i < options->count; i++) {
         const Option *option = &options->list[i];
-        if (option->title != NULL) {
-            row += i > 0; // leaves a row of zeros, the end of the table before
-            *top = (struct poptOption){NULL, '\0', POPT_ARG_INCLUDE_TABLE, row, 0, option->title, NULL};
-            top++;
-        }
-        bool help = strcmp(option->name, "help") == 0;
-        *row = (struct poptOption){option->name, help ? 'h' : '\0', option->argument != NULL ? POPT_ARG_STRING : POPT_ARG_NONE, NULL, i + 1,
-                                   option->help, option->argument};
-        row++;
+        char letter = strcmp(option->name, "help") == 0 ? 'h' : '\0';
+        rows[i] = (struct poptOption){.longName = option->name,
+                                      .shortName = letter,
+                                      .argInfo = option->argument != NULL ? POPT_ARG_STRING : POPT_ARG_NONE,
+                                      .val = i + 1};
     }
     return rows;
 }
@@ -59,17 +52,6 @@ static bool read_values(Options *options, poptContext context)
     return number == -1 || report_popt_error(options, context, number);
 }
 
-static void print_help(const CommandHelp *help, poptContext context)
-{
-    char operands[64];
-    snprintf(operands, sizeof operands, "[OPTIONS] %s", help->operand == NULL ? "" : help->operand);
-    poptSetOtherOptionHelp(context, help->operand == NULL ? "[OPTIONS]" : operands);
-    poptPrintHelp(context, stdout, 0);
-    printf("\n");
-    terminal_prose(help->about);
-    printf("\n\nExamples:\n%s", help->examples);
-}
-
 static bool parse(Options *options, poptContext context)
 {
     const char *name = options->help->name;
@@ -78,7 +60,7 @@ static bool parse(Options *options, poptContext context)
         return false;
     }
     if (options_given(options, "help")) {
-        print_help(options->help, context);
+        help_print(options);
         return command_stop(STATUS_OK);
     }
     const char *leftover = poptGetArg(context);
@@ -98,17 +80,13 @@ static bool parse(Options *options, poptContext context)
 
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv)
 {
-    AUTO_FREE char *title = text_format("gptape %s", help->name);
-    const char *first = argv[0];
     *options = options_list(help);
-    argv[0] = title; // the first line of popt's help page
-    AUTO_FREE struct poptOption *tables = popt_tables(options);
-    poptContext context = poptGetContext(NULL, argc, argv, tables, POPT_CONTEXT_NO_EXEC);
+    AUTO_FREE struct poptOption *table = popt_table(options);
+    poptContext context = poptGetContext(NULL, argc, argv, table, POPT_CONTEXT_NO_EXEC);
     if (context == NULL) {
         fail_memory(0, "the command line");
     }
     bool go_on = parse(options, context);
     poptFreeContext(context);
-    argv[0] = first;
     return go_on;
 }

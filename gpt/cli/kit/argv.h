@@ -14,5 +14,6 @@ void option_add_value(Option *option, char *value); // which it frees
 // False, and one line, if a file name is empty, or - where it is not stdout, or if options exclude each other. Sets --threads and --precision.
 bool options_check(const Options *options);
 bool options_precision(const Options *options); // sets --precision
+void help_print(const Options *options);        // the command's help page
 
 #endif
