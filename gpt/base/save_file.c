@@ -159,6 +159,9 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
     struct stat status;
     *save = (SaveFile){.path = path_real(path)};
     bool exists = stat(save->path, &status) == 0;
+    if (!exists && errno != ENOENT) {
+        return save_failed(save, error); // a name that is too long, or a loop of links
+    }
     save->replaces = !exists || S_ISREG(status.st_mode);
     int descriptor = save->replaces ? create_beside(save) : open_other(save->path);
     if (descriptor < 0) {

@@ -67,7 +67,22 @@ START_TEST(a_new_file_keeps_the_mode_of_the_old)
 }
 END_TEST
 
-// Only root can give files away.
+// Before long work, not after it.
+START_TEST(a_path_that_no_file_can_have_is_an_error)
+{
+    char *paths[] = {text_format("%0300d", 0), text_format("./%0*d", 5000, 0), memory_copy_text("loop")};
+    ck_assert_int_eq(symlink("loop", "loop"), 0);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        Error error = {0};
+        ck_assert_msg(!save_path_check(paths[i], &error), "%.20s", paths[i]);
+        ck_assert_msg(i == 2 ? strcmp(error.message, "loop: can't be written: Too many levels of symbolic links") == 0
+                             : strncmp(error.message, paths[i], 200) == 0,
+                      "%s", error.message);
+        free(paths[i]);
+    }
+}
+END_TEST
+
 // A run's folder may come from anywhere: saving to a pipe in it must not wait forever.
 START_TEST(a_pipe_that_nobody_reads_is_an_error)
 {
@@ -85,6 +100,7 @@ START_TEST(a_pipe_that_nobody_reads_is_an_error)
 }
 END_TEST
 
+// Only root can give files away.
 START_TEST(a_new_file_keeps_the_owner_of_the_old)
 {
     struct stat status;
@@ -198,6 +214,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, a_new_file_keeps_the_mode_of_the_old);
     tcase_add_test(tcase, a_new_file_keeps_the_owner_of_the_old);
+    tcase_add_test(tcase, a_path_that_no_file_can_have_is_an_error);
     tcase_add_test(tcase, a_pipe_that_nobody_reads_is_an_error);
     tcase_add_test(tcase, temporary_files_of_killed_programs_are_deleted);
     tcase_add_test(tcase, a_file_is_checked_before_it_is_read);
