@@ -170,6 +170,8 @@ static const Wrong wrongs[] = {
     {"info --shortcut 1", "--shortcut: '1' is not on or off"},
     {"info --shortcut both", "--shortcut: 'both' is not on or off"},
     {"info --causal maybe", "--causal: 'maybe' is not on or off"},
+    {"info --norm '!#:+' --json", "--norm: '!#:+' is unknown (expected pre, post or none)"},
+    {"info --norm='!#:+'", "--norm: '!#:+' is unknown (expected pre, post or none)"},
     {"info --norm after", "--norm: 'after' is unknown (expected pre, post or none)"},
     {"info --activation swish", "--activation: 'swish' is unknown (expected gelu, gelu_erf, relu, tanh, sigmoid or identity)"},
     {"info --init zero", "--init: 'zero' is unknown (expected torch, gpt2, xavier, kaiming, deepnorm or orthogonal)"},

@@ -2,9 +2,9 @@
 
 ENGINE := examples/playground/engine
 ENGINE_NEEDS := clang-19 lld-19 libclang-rt-19-dev-wasm32 wasi-libc binaryen esbuild nodejs
-# Sources that need files, a terminal, cJSON or popt.
+# Sources that need files, a terminal, or cJSON.
 ENGINE_WITHOUT := $(addprefix gpt/cli/gradflow/,cell.c json.c report.c saved.c) \
-                  $(addprefix gpt/cli/kit/,argv.c help.c interrupt.c json.c manual.c paths.c precision.c progress.c streams.c table.c terminal.c \
+                  $(addprefix gpt/cli/kit/,help.c interrupt.c json.c manual.c paths.c precision.c progress.c streams.c table.c terminal.c \
                                            token_printer.c tokenizer_options.c)
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   tensor/fast/vector/random.c $(filter-out gpt/stream.c gpt/lab/streamed.c,$(wildcard gpt/*.c gpt/lab/*.c)) gpt/lab/probes/paths.c $(wildcard $(ENGINE)/*.c) \

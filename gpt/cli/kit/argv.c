@@ -1,92 +1,70 @@
-// argv.c: the parsing of argv by popt, into the list of a command's options.
+// argv.c: the parsing of argv into the list of a command's options. Every value is taken as it is (popt would expand "!#:+" in it).
 
 #include "gpt/cli/kit/argv.h"
 
-#include <popt.h>
-#include <stdlib.h>
 #include <string.h>
 
-static bool report_popt_error(const Options *options, poptContext context, int code)
+// The option of "--name" or "--name=value", or of "-h"; NULL: unknown.
+static Option *option_of(const Options *options, const char *given, size_t length)
 {
-    const char *given = poptBadOption(context, POPT_BADOPTION_NOALIAS);
-    switch (code) {
-    case POPT_ERROR_MALLOC: fail_memory(0, "the command line");
-    case POPT_ERROR_NOARG: return report_missing_value(options, given);
-    case POPT_ERROR_UNWANTEDARG: return report_unwanted_value(options, given);
-    case POPT_ERROR_BADOPT: return report_unknown_option(options, given);
-    default: return option_error(options, NULL, "%.80s: %s", given, poptStrerror(code));
+    char name[sizeof options->list->name];
+    if (strcmp(given, "-h") == 0) {
+        return options_find(options, "help");
     }
+    snprintf(name, sizeof name, "%.*s", (int)length - 2, given + 2);
+    return strncmp(given, "--", 2) == 0 && length - 2 == strlen(name) ? options_find(options, name) : NULL;
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// Parsing
-
-// The list as popt's table. popt's number of an option is its index + 1.
-static struct poptOption *popt_table(const Options *options)
+// Reads the option at argv[*i], and its value: "--depth 3" or "--depth=3".
+static bool read_option(Options *options, int argc, const char **argv, int *i)
 {
-    struct poptOption *rows = memory_allocate_zeroed((size_t)options->count + 1, sizeof *rows, "the options");
-    for (int i = 0; i < options->count; i++) {
-        const Option *option = &options->list[i];
-        char letter = strcmp(option->name, "help") == 0 ? 'h' : '\0';
-        rows[i] = (struct poptOption){.longName = option->name,
-                                      .shortName = letter,
-                                      .argInfo = option->argument != NULL ? POPT_ARG_STRING : POPT_ARG_NONE,
-                                      .val = i + 1};
+    const char *given = argv[*i];
+    size_t length = strcspn(given, "=");
+    const char *value = given[length] == '=' ? given + length + 1 : NULL;
+    Option *option = option_of(options, given, length);
+    if (option == NULL) {
+        return report_unknown_option(options, given);
     }
-    return rows;
-}
-
-// Reads options until popt has no more; false after an error was printed.
-static bool read_values(Options *options, poptContext context)
-{
-    int number = poptGetNextOpt(context);
-    while (number > 0) {
-        Option *option = &options->list[number - 1];
-        char *value = poptGetOptArg(context);
-        if (option->argument != NULL && value == NULL) {
-            fail_memory(0, "the command line"); // popt returns NULL when it cannot copy the text
+    if (option->argument == NULL && value != NULL) {
+        return option_error(options, NULL, "%.80s: takes no value (expected %.*s)", given, (int)length, given);
+    }
+    if (option->argument != NULL && value == NULL) {
+        *i += 1;
+        if (*i >= argc) {
+            return option_error(options, NULL, "%.80s: missing value; see 'gptape %s --help'", given, options->help->name);
         }
-        option_add_value(option, value != NULL ? value : memory_copy_text(""));
-        number = poptGetNextOpt(context);
+        value = argv[*i];
     }
-    return number == -1 || report_popt_error(options, context, number);
+    option->value = memory_copy_text(value == NULL ? "" : value);
+    *LIST_ADD(option->values, option->n_values, option->values_capacity, "the options") = option->value;
+    return true;
 }
 
-static bool parse(Options *options, poptContext context)
+static bool read_operand(Options *options, const char *given)
 {
     const char *name = options->help->name;
     const char *operand = options->help->operand;
-    if (!read_values(options, context)) {
-        return false;
+    if (operand == NULL) {
+        return option_error(options, NULL, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", given, name, name);
     }
-    if (options_given(options, "help")) {
-        help_print(options);
-        return command_stop(STATUS_OK);
+    if (options->n_operands > 0 && strstr(operand, "...") == NULL) {
+        return option_error(options, NULL, "'%.80s': unexpected (expected one %s)", given, operand);
     }
-    const char *leftover = poptGetArg(context);
-    bool many = operand != NULL && strstr(operand, "...") != NULL;
-    while (leftover != NULL && operand != NULL && (many || options->n_operands == 0)) {
-        *LIST_ADD(options->operands, options->n_operands, options->operands_capacity, "the operands") = memory_copy_text(leftover);
-        leftover = poptGetArg(context);
-    }
-    if (leftover != NULL && operand != NULL) {
-        return option_error(options, NULL, "'%.80s': unexpected (expected one %s)", leftover, operand);
-    }
-    if (leftover != NULL) {
-        return option_error(options, NULL, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", leftover, name, name);
-    }
-    return options_check(options) && terminal_set_color(options);
+    *LIST_ADD(options->operands, options->n_operands, options->operands_capacity, "the operands") = memory_copy_text(given);
+    return true;
 }
 
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv)
 {
+    bool only_operands = false; // behind --
     *options = options_list(help);
-    AUTO_FREE struct poptOption *table = popt_table(options);
-    poptContext context = poptGetContext(NULL, argc, argv, table, POPT_CONTEXT_NO_EXEC);
-    if (context == NULL) {
-        fail_memory(0, "the command line");
+    for (int i = 1; i < argc; i++) {
+        bool option = !only_operands && argv[i][0] == '-' && argv[i][1] != '\0';
+        if (option && strcmp(argv[i], "--") == 0) {
+            only_operands = true;
+        } else if (option ? !read_option(options, argc, argv, &i) : !read_operand(options, argv[i])) {
+            return false;
+        }
     }
-    bool go_on = parse(options, context);
-    poptFreeContext(context);
-    return go_on;
+    return options_accept(options);
 }

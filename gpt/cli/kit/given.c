@@ -1,4 +1,4 @@
-// given.c: the parts common to all option parsers: values given on the command line, and one-line errors.
+// given.c: what the options have in common: one-line errors, and the checks of all that were given.
 
 #include "gpt/cli/kit/argv.h"
 
@@ -42,22 +42,6 @@ bool report_unknown_option(const Options *options, const char *given)
     const char *similar = similar_option(options, given);
     return similar != NULL ? option_error(options, NULL, "%.80s: unknown option; did you mean --%s?", given, similar)
                            : option_error(options, NULL, "%.80s: unknown option; see 'gptape %s --help'", given, options->help->name);
-}
-
-bool report_missing_value(const Options *options, const char *given)
-{
-    return option_error(options, NULL, "%.80s: missing value; see 'gptape %s --help'", given, options->help->name);
-}
-
-bool report_unwanted_value(const Options *options, const char *given)
-{
-    return option_error(options, NULL, "%.80s: takes no value (expected %.*s)", given, (int)strcspn(given, "="), given);
-}
-
-void option_add_value(Option *option, char *value)
-{
-    *LIST_ADD(option->values, option->n_values, option->values_capacity, "the options") = value;
-    option->value = value;
 }
 
 // An empty file name usually comes from an unset variable in a script. - is stdout where the help says so; a file of that name is ./-.

@@ -61,7 +61,7 @@ void help_print_examples(const char *examples)
     }
 }
 
-void help_print(const Options *options)
+static void help_print(const Options *options)
 {
     const CommandHelp *help = options->help;
     int columns = terminal_columns(HELP_COLUMNS);
@@ -76,4 +76,13 @@ void help_print(const Options *options)
     }
     terminal_print("\n%s", help->about);
     help_print_examples(help->examples);
+}
+
+bool options_accept(const Options *options)
+{
+    if (options_given(options, "help")) {
+        help_print(options);
+        return command_stop(STATUS_OK);
+    }
+    return options_check(options) && terminal_set_color(options);
 }

@@ -3,9 +3,9 @@
 // A command is one file with one function and its table of options, and a row in COMMANDS below. It checks its options, calls the
 // library, and prints: results to stdout, progress and notes to stderr. It returns the program's exit status.
 //
-//      argv --popt--> Options: one text each --options_int, options_config, ...--> values, checked
-//                                |
-//                                '-- the first error: one line on stderr, STATUS_USAGE
+//      argv --> Options: one text each --options_int, options_config, ...--> values, checked
+//                          |
+//                          '-- the first error: one line on stderr, STATUS_USAGE
 
 #ifndef GPTAPE_KIT_H
 #define GPTAPE_KIT_H
