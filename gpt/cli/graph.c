@@ -70,7 +70,7 @@ typedef struct GraphPlan {
     const char *out; // NULL: DOT to stdout
 } GraphPlan;
 
-static bool read_drawing(const Options *options, NetKind net, StepDrawing *drawing)
+static bool read_drawing(const Options *options, StepDrawing *drawing)
 {
     int direction = 0;
     drawing->module = options_text(options, "module");
@@ -79,9 +79,6 @@ static bool read_drawing(const Options *options, NetKind net, StepDrawing *drawi
         return false;
     }
     drawing->left_to_right = direction == 1;
-    if (options_changed(options, "stepwise") && net == NET_MLP) {
-        return option_error(options, "stepwise", "for --net gpt, but this is --net mlp; leave one out");
-    }
     return !options_given(options, "json") || option_error(options, "json", "a drawing has no JSON form; leave it out");
 }
 
@@ -107,7 +104,7 @@ bool graph_step_read(const Options *options, GradflowPlan *plan, StepDrawing *dr
     if (options_count(options, "residual") > 1) {
         return option_error(options, "residual", "given %d times (expected one rule)", options_count(options, "residual"));
     }
-    return gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_drawing(options, plan->experiment.net, drawing)
+    return gradflow_net_read(options, plan) && gradflow_rules_read(options, plan) && read_drawing(options, drawing)
         && gradflow_network_read(options, plan);
 }
 

@@ -226,6 +226,7 @@ static const Wrong wrongs[] = {
     {"gradflow --model model --seeds 2", 2, "gptape gradflow: --seeds: for untrained networks, but --model model is saved; leave one out\n"},
     {"gradflow --model model --n-layer 2", 2, "gptape gradflow: --n-layer: for an untrained model; --model model has its own, leave one out\n"},
     {"gradflow --model model --net mlp", 2, "gptape gradflow: --model: for --net gpt, but this is --net mlp; leave one out\n"},
+    {"gradflow --model model --depth 3", 2, "gptape gradflow: --depth: for --net mlp, but --model is a GPT; leave one out\n"},
     {"gradflow --net gpt --vocab model", 2, "gptape gradflow: --vocab: for --model only; leave it out\n"},
     {"gradflow --model missing", 1, "gptape gradflow: missing: no such folder (expected a model: a folder with config.json)\n"},
     {"gradflow --model model --data short.txt", 1,

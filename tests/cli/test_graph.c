@@ -147,7 +147,7 @@ START_TEST(impossible_drawings_are_reported)
         {"--net mlp --stepwise on", 2, "for --net gpt, but this is --net mlp; leave one out"},
         {"--net mlp --config tiny", 2, "for --net gpt, but this is --net mlp; leave one out"},
         {"--net rnn", 2, "--net: 'rnn' is unknown (expected mlp or gpt)"},
-        {"--depth 3", 2, "for --net mlp, but this is --net gpt; leave one out"},
+        {"--depth 3", 2, "--depth: for --net mlp, but --net gpt is the default (expected --net mlp, too)"},
         {"--json", 2, "--json"},
         {"--vocab-size 20", 2, "--vocab-size: 20 is too small for a text's bytes"},
         {"> /dev/full", 1, "stdout"},

@@ -6,12 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+// For an option of the other kind of network: says why it is this kind.
+static bool wrong_net(const Options *options, const char *name, const char *value, NetKind net)
+{
+    const char *other = net_name(net == NET_MLP ? NET_GPT : NET_MLP);
+    if (options_given(options, "net")) {
+        return option_error(options, name, "%sfor --net %s, but this is --net %s; leave one out", value, other, net_name(net));
+    }
+    if (options_given(options, "model")) {
+        return option_error(options, name, "%sfor --net %s, but --model is a GPT; leave one out", value, other);
+    }
+    return option_error(options, name, "%sfor --net %s, but --net %s is the default (expected --net %s, too)", value, other, net_name(net), other);
+}
+
 // Options of one kind of network are errors with the other.
 static bool refuse_others(const Options *options, NetKind net)
 {
     static const char *const of_mlp[] = {"depth", "width", "sizes", "input", "inputs", "target", "head", "loss", "init-gain", "bias-std", NULL};
-    static const char *const of_gpt[] = {"config", "data", "task", "batch", "length", "ids", "targets", "model", "vocab", "stream", NULL};
-    const char *other = net_name(net == NET_MLP ? NET_GPT : NET_MLP);
+    static const char *const of_gpt[] = {"config",  "configs", "data",  "task",   "batch",    "length", "ids",
+                                         "targets", "model",   "vocab", "stream", "stepwise", NULL};
     const char *name = options_first(options, net == NET_MLP ? of_gpt : of_mlp);
     for (int i = 0; net == NET_MLP && name == NULL && i < gpt_field_count; i++) {
         bool shared = config_field_find(deep_fields, deep_field_count, gpt_fields[i].name) != NULL;
@@ -19,9 +32,9 @@ static bool refuse_others(const Options *options, NetKind net)
         name = given ? options_find(options, OPTION_NAME(&gpt_fields[i]))->name : NULL;
     }
     if (net == NET_GPT && options_given(options, "norm") && strcmp(options_text(options, "norm"), "batch") == 0) {
-        return option_error(options, "norm", "batch normalization is for --net mlp, but this is --net gpt (expected pre, post or none)");
+        return wrong_net(options, "norm", "'batch' is ", net);
     }
-    return name == NULL || option_error(options, name, "for --net %s, but this is --net %s; leave one out", other, net_name(net));
+    return name == NULL || wrong_net(options, name, "", net);
 }
 
 // Defaults that depend on the kind of network: a GPT takes longer.

@@ -34,9 +34,6 @@ bool gradflow_sizes_read(const Options *options, GradflowPlan *plan)
     if (text == NULL) {
         return true;
     }
-    if (plan->experiment.net == NET_MLP) {
-        return option_error(options, "configs", "for --net gpt, but this is --net mlp; leave one out");
-    }
     for (int i = 0; others[i] != NULL; i++) {
         if (options_given(options, others[i])) {
             return option_error(options, "configs", "can't be combined with --%s; leave one out", others[i]);

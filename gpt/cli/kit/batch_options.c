@@ -33,7 +33,7 @@ bool options_batch_size(const Options *options, int context_length, int *B, int 
     if (!options_int(options, "batch", 1, MOST_BATCH, B) || (!too_long && !options_int(options, "length", 1, context_length, T))) {
         return false;
     }
-    return *B <= INT_MAX / *T || option_error(options, "batch", "%d times --length %d exceeds %d tokens", *B, *T, INT_MAX);
+    return *B <= INT_MAX / *T || option_error(options, "batch", "%d rows of %d tokens exceed %d tokens", *B, *T, INT_MAX);
 }
 
 const ResidualRule *options_rule(const Options *options, int i)

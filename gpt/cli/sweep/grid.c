@@ -46,7 +46,7 @@ static void write_option(FILE *out, const char *name, const char *value)
 // Can gradflow's option take different values?
 static bool can_vary(const Options *options, const char *option, const char *name)
 {
-    static const char *const lists[] = {"sizes", "input", "target", "ids", "targets", NULL};
+    static const char *const lists[] = {"sizes", "input", "target", "ids", "targets", "configs", NULL};
     Options gradflow = options_list(&gradflow_help);
     const Option *found = options_find(&gradflow, name);
     bool known = found != NULL;

@@ -23,6 +23,7 @@ static const OptionRow sweep_output_rows[] = {
 };
 
 static const OptionExclusion sweep_exclusions[] = {
+    {UNLESS_GIVEN, {"merge"}, {"configs"}, "several networks in one run (expected --vary config=...)"},
     {IF_GIVEN, {"merge"}, {"vary"}, "not with --merge; the merged file continues a sweep of all networks"},
     {0},
 };
