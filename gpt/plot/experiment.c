@@ -157,7 +157,7 @@ static void write_title(FILE *out, const Experiment *experiment)
     const ExperimentConfig *config = &experiment->config;
     fprintf(out,
             config->net == NET_MLP ? "Mean |dL/dW| of each layer, relative to the last layer's" : "Mean |dL/dW| of query and key in each block");
-    fprintf(out, " (");
+    fprintf(out, config->n_steps > 0 ? " (before training, " : " (");
     plot_write_seeds(out, config);
     fprintf(out, ")");
 }

@@ -156,7 +156,7 @@ static bool check_head(Weights *weights, const GPT *gpt, Error *error)
 {
     const Tensor *weight = gpt->wte.weight;
     return !gpt->config.tied
-        || check_values(weights, HEAD_NAME, weight->shape, weight->data, "differs from wte.weight, but config.json says tie_word_embeddings",
+        || check_values(weights, HEAD_NAME, weight->shape, weight->data, "differs from wte.weight, but tie_word_embeddings is true in config.json",
                         error);
 }
 
@@ -166,7 +166,7 @@ static bool check_biases(Weights *weights, const GPT *gpt, Error *error)
     for (int i = 0; right && !gpt->config.qkv_bias && i < gpt->config.n_layer; i++) {
         char name[NAME_TEXT];
         bias_name(&gpt->h[i], name);
-        right = check_values(weights, name, SHAPE(3 * gpt->config.n_embd), NULL, "is not zero, but config.json says that there is no qkv_bias",
+        right = check_values(weights, name, SHAPE(3 * gpt->config.n_embd), NULL, "has values other than 0, but qkv_bias is false in config.json",
                              error);
     }
     return right;

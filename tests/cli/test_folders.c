@@ -127,7 +127,7 @@ static const Spoiled configs[] = {
     {"s/\"use_cache\": true/\"gptape\": {\"norm\": \"none\"}/",
      "m/model.safetensors: tensor transformer.h.0.ln_1.bias and 9 more: are not part of the model that config.json asks for"},
     {"s/\"use_cache\": true/\"gptape\": {\"qkv_bias\": false}/",
-     "m/model.safetensors: tensor transformer.h.0.attn.c_attn.bias: is not zero, but config.json says that there is no qkv_bias"},
+     "m/model.safetensors: tensor transformer.h.0.attn.c_attn.bias: has values other than 0, but qkv_bias is false in config.json"},
     {"s/,/;/", "m/config.json: can't be read as JSON from byte 38 of 820 on"},
     {"s/}//", "m/config.json: its JSON of 819 bytes has no end; is it cut off?"},
     {"s/[^\\n]*//", "m/config.json: its JSON of 34 bytes has no end; is it cut off?"},
@@ -269,7 +269,7 @@ static const OneMore too_manys[] = {
     {"score.weight", DTYPE_F32, 2, C, "tensor score.weight: is not part of the model that config.json asks for"},
     {"transformer.wte.weight", DTYPE_F32, V, C, "tensor transformer.wte.weight: is not part of the model that config.json asks for"},
     {"lm_head.weight", DTYPE_F32, T, C, "tensor lm_head.weight: has shape (4, 2), but config.json asks for (3, 2)"},
-    {"lm_head.weight", DTYPE_F16, V, C, "tensor lm_head.weight: differs from wte.weight, but config.json says tie_word_embeddings"},
+    {"lm_head.weight", DTYPE_F16, V, C, "tensor lm_head.weight: differs from wte.weight, but tie_word_embeddings is true in config.json"},
     {"a\nb", DTYPE_F32, 1, 0, "tensor a\\nb: is not part of the model that config.json asks for"},
 };
 

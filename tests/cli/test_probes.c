@@ -100,6 +100,29 @@ START_TEST(each_probe_has_a_table)
     assert_has(&run, run.out, "Relative error of the sum of all lengths: ");
     assert_has(&run, run.out, "\nh.1.mlp ");
     assert_has(&run, run.out, "eff. rank  stable  residual");
+    ck_assert_ptr_null(strstr(run.out, " \n"));
+    run_free(&run);
+}
+END_TEST
+
+// Each part of the output says which step it is about.
+START_TEST(what_comes_before_training_is_printed_before)
+{
+    static const char *const parts[] = {"Before training, the first block's gradient is, ",
+                                        "\nblock ",
+                                        "(before training, seed 123)",
+                                        "after 2 steps",
+                                        "\npaths, before training\n",
+                                        "\nAfter 2 steps of training, the first block's gradient is, ",
+                                        "\nblock ",
+                                        "\npaths, after 2 steps of training\n"};
+    Run run = run_gptape(SMALL_GPT "--probe paths --steps 2 --plot none --quiet");
+    const char *at = run.out;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        at = strstr(at, parts[i]);
+        ck_assert_msg(at != NULL, "\"%s\" is not in its place:\n%s", parts[i], run.out);
+        at += strlen(parts[i]);
+    }
     run_free(&run);
 }
 END_TEST
@@ -272,6 +295,7 @@ int main(void)
     tcase_add_test(tests, the_csv_has_a_row_for_each_number);
     tcase_add_test(tests, their_numbers_fit_the_others);
     tcase_add_test(tests, each_probe_has_a_table);
+    tcase_add_test(tests, what_comes_before_training_is_printed_before);
     tcase_add_loop_test(tests, each_probe_has_a_plot, 0, 3);
     tcase_add_test(tests, they_measure_each_step);
     tcase_add_test(tests, a_training_run_is_probed);

@@ -113,6 +113,14 @@ static Run run_line(const char *line)
     return run_shell(command);
 }
 
+// No line ends in a blank, except of a text that a model made.
+static void assert_no_blanks(const Run *run)
+{
+    bool made = strstr(run->command, "gptape train") != NULL || strstr(run->command, "gptape generate") != NULL;
+    const char *blank = made ? NULL : strstr(run->out, " \n");
+    ck_assert_msg(blank == NULL, "%s: a line ends in a blank: %.*s", run->command, blank == NULL ? 0 : (int)(blank - run->out), run->out);
+}
+
 static void run_commands(void)
 {
     static char block[TEXT];
@@ -125,6 +133,7 @@ static void run_commands(void)
             Run run = run_line(line);
             ck_assert_msg(run.status == 0, "%s: exited with %d: %s", line, run.status, run.err);
             ck_assert_msg(strlen(run.out) > 0 || strlen(run.err) > 0, "%s: printed nothing", line);
+            assert_no_blanks(&run);
             keep_output(&run);
             run_free(&run);
         }

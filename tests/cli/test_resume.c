@@ -99,6 +99,10 @@ START_TEST(resume_accepts_the_same_options_again)
     succeed_quietly("train --out run --resume --seed 123 --tokenizer chars --threads 1 --quiet");
     shell_succeeds("mv text.txt moved.txt");
     succeed_quietly("train --out run --resume --data moved.txt --steps 9 --threads 1 --quiet");
+#define BY_IDS "train --config tiny --ids '1,2,3;4,5,6' --targets '2,3,4;5,6,7' --out fixed --threads 1 --quiet"
+    succeed_quietly(BY_IDS " --steps 2");
+    succeed_quietly(BY_IDS " --steps 4 --resume --batch 2 --length 3");
+    refuse(BY_IDS " --steps 4 --resume --batch 3", 2, "--batch: the run started with 2, which cannot change; leave it out");
 }
 END_TEST
 

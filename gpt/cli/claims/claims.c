@@ -267,7 +267,7 @@ static int report(const Options *options, const Plan *plan, double seconds)
     if (options_given(options, "json")) {
         claims_print_json(plan->runs, plan->n);
     } else if (plan->rows) {
-        claims_print_end(plan->runs, plan->n, seconds);
+        claims_print_end(options, plan->runs, plan->n, seconds);
     }
     flush_stdout();
     bool done = (!options_given(options, "explain") || claims_explain(options, &plan->runs[0], &error))

@@ -28,7 +28,7 @@ char *claim_statistic_text(const Claim *claim);
 char *claims_summary(const ClaimRun *runs, int n); // "3 claims: agrees 2, differs 1, cannot be measured 0." The caller frees it
 void claims_list(const Options *options, const ClaimRun *runs, int n);
 void claims_print_row(const ClaimRun *run);
-void claims_print_end(const ClaimRun *runs, int n, double seconds);
+void claims_print_end(const Options *options, const ClaimRun *runs, int n, double seconds);
 void claims_print_json(const ClaimRun *runs, int n);
 void claims_write_csv(FILE *out, const ClaimRun *runs, int n);
 void claims_write_html(FILE *out, const ClaimRun *runs, int n);

@@ -79,10 +79,16 @@ char *claims_summary(const ClaimRun *runs, int n)
                        counts[VERDICT_UNKNOWN]);
 }
 
-void claims_print_end(const ClaimRun *runs, int n, double seconds)
+// Points to the explanation of the first claim that differs.
+void claims_print_end(const Options *options, const ClaimRun *runs, int n, double seconds)
 {
     AUTO_FREE char *summary = claims_summary(runs, n);
-    terminal_print("\n%s %.0f s.", summary, seconds);
+    const char *differs = NULL;
+    for (int i = n - 1; i >= 0 && !options_given(options, "explain"); i--) {
+        differs = runs[i].verdict == VERDICT_DIFFERS ? runs[i].claim->id : differs;
+    }
+    terminal_print(differs == NULL ? "\n%s %.0f s." : "\n%s %.0f s. 'gptape claims %s --explain' says more about the first that differs.", summary,
+                   seconds, differs);
 }
 
 // ------------------------------------------------------------------------------------------------------------

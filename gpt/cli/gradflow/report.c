@@ -2,6 +2,7 @@
 
 #include "gpt/cli/gradflow/gradflow.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,38 +20,49 @@ const char *arm_color(int arm)
 // ------------------------------------------------------------------------------------------------------------
 // The conclusion: what part of the last layer's gradient reaches the first
 
-static Quartiles first_ratio(const Experiment *experiment, int arm)
+static Quartiles first_ratio(const Experiment *experiment, int arm, int step)
 {
-    return experiment_has(experiment, arm) ? experiment_relative(experiment, arm, 0, 0, METRIC_WEIGHT) : (Quartiles){.n = 0};
+    return experiment_has(experiment, arm) ? experiment_relative(experiment, arm, step, 0, METRIC_WEIGHT) : (Quartiles){.n = 0};
+}
+
+const char *gradflow_when(const Experiment *experiment, int step, char text[WHEN_TEXT])
+{
+    int steps = experiment->config.n_steps;
+    snprintf(text, WHEN_TEXT, step > 0 ? "after %d step%s of training" : steps > 0 ? "before training" : "%.0d%.0s", step, plural(step));
+    return text;
 }
 
 // "The first layer's gradient is, as a fraction of the last layer's, 5.21e-06 without shortcuts and 0.332 with shortcuts (medians)."
-static void print_conclusion(const Experiment *experiment)
+static void print_conclusion(const Experiment *experiment, int step)
 {
     const ExperimentConfig *config = &experiment->config;
     const char *word = layer_word(experiment);
-    Writer *line = writer_begin();
+    char when[WHEN_TEXT];
+    Writer *writer = writer_begin();
+    FILE *line = writer->stream;
     int n = 0;
     int written = 0;
     for (int arm = 0; arm < experiment_arms(config); arm++) {
-        n += first_ratio(experiment, arm).n > 0;
+        n += first_ratio(experiment, arm, step).n > 0;
     }
-    fprintf(line->stream, n == 0 ? "No gradient reaches the last %s" : "The first %s's gradient is, as a fraction of the last %s's,", word, word);
+    fprintf(line, "%s%s", gradflow_when(experiment, step, when), config->n_steps > 0 ? ", " : "");
+    fprintf(line, n == 0 ? "no gradient reaches the last %s" : "the first %s's gradient is, as a fraction of the last %s's,", word, word);
     for (int arm = 0; arm < experiment_arms(config); arm++) {
-        Quartiles ratio = first_ratio(experiment, arm);
+        Quartiles ratio = first_ratio(experiment, arm, step);
         if (ratio.n > 0) {
             written++;
-            number_print(line->stream, "%s %.3g %s%.40s",
+            number_print(line, "%s %.3g %s%.40s",
                          written == 1   ? ""
                          : written == n ? " and"
                                         : ",",
                          ratio.median, config->n_rules > 0 ? "with " : "", experiment_arm_name(config, arm));
         }
     }
-    fprintf(line->stream, "%s.%s", n > 0 && config->n_seeds > 1 ? " (medians)" : "", terminal_color(COLOR_END));
+    fprintf(line, "%s.", n > 0 && config->n_seeds > 1 ? " (medians)" : "");
+    AUTO_FREE char *text = writer_end(writer);
+    text[0] = (char)toupper((unsigned char)text[0]);
     printf("%s", terminal_color(COLOR_BOLD));
-    terminal_end(line);
-    printf("\n");
+    terminal_print("%s%s\n", text, terminal_color(COLOR_END));
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -311,7 +323,7 @@ static void print_sweep(const Experiment *experiment, const Sweep *sweep)
     const ExperimentConfig *config = &experiment->config;
     terminal_print("\nFirst layer's mean |dL/dW| over the last layer's, by depth%s: median [quartiles] of the n networks whose last layer "
                    "got a gradient\n",
-                   config->n_steps > 0 ? " and before training" : "");
+                   config->n_steps > 0 ? ", before training" : "");
     gradflow_print_arms(&(ArmTable){.experiment = experiment,
                                     .corner = "depth",
                                     .what = sweep,
@@ -331,17 +343,18 @@ static void print_sweep(const Experiment *experiment, const Sweep *sweep)
 void gradflow_print_text(const Experiment *experiment, const Sweep *sweep, const char *chart)
 {
     int steps = experiment->config.n_steps;
-    print_conclusion(experiment);
+    print_conclusion(experiment, 0);
     print_layers(experiment, 0);
     if (chart != NULL) {
-        printf("\n%s%s", steps > 0 ? "Before training:\n\n" : "", chart);
+        printf("\n%s", chart);
     }
     printf("\n");
     print_networks(&experiment->config);
     print_arms(experiment);
     probes_print(experiment, 0);
     if (steps > 0) {
-        printf("\nAfter %d step%s of training\n\n", steps, plural(steps));
+        printf("\n");
+        print_conclusion(experiment, steps);
         print_layers(experiment, steps);
         probes_print(experiment, steps);
     }

@@ -108,6 +108,9 @@ void terminal_print(const char *format, ...)
 {
     char text[6000];
     FORMAT_ARGUMENTS(text, sizeof text, format);
+    for (size_t n = strlen(text); n > 0 && text[n - 1] == ' '; n--) {
+        text[n - 1] = '\0';
+    }
     terminal_prose(text);
     putchar('\n');
 }

@@ -71,6 +71,24 @@ static bool read_fields(const Options *options, const GPTConfig *gpt, TrainConfi
     return true;
 }
 
+// --ids determines --batch and --length: given, too, they must be the same.
+static bool check_sizes(const Options *options, const TrainConfig *config)
+{
+    static const char *const names[] = {"batch", "length"};
+    bool same = true;
+    for (int i = 0; i < 2 && same; i++) {
+        const ConfigField *field = config_field_find(train_fields, train_field_count, names[i]);
+        TrainConfig given = *config;
+        if (options_field_given(options, field)) {
+            same = options_field(options, field, &given)
+                && (config_field_equal(field, &given, config)
+                    || option_error(options, names[i], "'%s' differs from --ids (expected %s)", options_text(options, names[i]),
+                                    config_field_text(field, config, (char[FIELD_BUFFER]){""})));
+        }
+    }
+    return same;
+}
+
 // The rows of every step; with --accumulate N in N parts.
 static bool read_fixed_batch(const Options *options, TrainSetup *setup)
 {
@@ -84,9 +102,10 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
         snprintf(on_ranks, sizeof on_ranks, " on each of %d ranks", ranks_count());
     }
     setup->train.batch = rows / setup->train.accumulate;
-    return rows % setup->train.accumulate == 0
-        || option_error(options, "accumulate", "%d%s does not divide the %d row%s of --ids", setup->train.accumulate / ranks_count(), on_ranks,
-                        rows, plural(rows));
+    bool divides = rows % setup->train.accumulate == 0
+                || option_error(options, "accumulate", "%d%s does not divide the %d row%s of --ids", setup->train.accumulate / ranks_count(),
+                                on_ranks, rows, plural(rows));
+    return divides && check_sizes(options, &setup->train);
 }
 
 // --task: the vocabulary is the task's, unless one is given or the model has one.

@@ -21,7 +21,7 @@ static const OptionExclusion train_exclusions[] = {
     {IF_GIVEN, {"task"}, {"data", "ids", "targets", "tokenizer", "vocab", "sample-every"}, "--task draws the batch; leave one out"},
     {IF_GIVEN,
      {"ids", "targets"},
-     {"data", "batch", "length", "tokenizer", "vocab", "eval-every", "eval-batches", "sample-every"},
+     {"data", "tokenizer", "vocab", "eval-every", "eval-batches", "sample-every"},
      "for a text, but --ids gives every step's batch; leave one out"},
     {0},
 };
