@@ -351,10 +351,10 @@ Quartiles experiment_probe_reduced(const Experiment *experiment, int arm, int st
 int experiment_probe_places(const Experiment *experiment, int arm, int step, const char *kind, ProbePlace **places);
 bool probe_has_numbers(const Experiment *experiment, const Probe *probe);
 // Writes the sentence that begins with findings[*i], without its full stop, and moves *i to the next one. False, and nothing, if there are no
-// values.
-bool probe_write_finding(FILE *out, const Experiment *experiment, int step, const Probe *probe, int *i);
+// values. range: of more than two arms only the smallest and the largest value.
+bool probe_write_finding(FILE *out, const Experiment *experiment, int step, const Probe *probe, bool range, int *i);
 // All sentences from this one on, and the comparison.
-void probe_write_findings(FILE *out, const Experiment *experiment, int step, const Probe *probe, int i);
+void probe_write_findings(FILE *out, const Experiment *experiment, int step, const Probe *probe, bool range, int i);
 // The first fault of a probe over all networks, and the number of networks with a fault. NULL if there is none.
 const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Probe *probe, int *networks);
 

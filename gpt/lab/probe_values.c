@@ -171,44 +171,70 @@ const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Pro
 // ------------------------------------------------------------------------------------------------------------
 // Findings
 
+typedef struct ArmMedian {
+    int arm;
+    double median;
+} ArmMedian;
+
+// Leaves the smallest and the largest.
+static void keep_range(ArmMedian *medians, int n)
+{
+    ArmMedian low = medians[0];
+    ArmMedian high = medians[0];
+    for (int i = 1; i < n; i++) {
+        low = medians[i].median < low.median ? medians[i] : low;
+        high = medians[i].median > high.median ? medians[i] : high;
+    }
+    medians[0] = low;
+    medians[1] = high;
+}
+
 // "The sharpness is 0.23 without shortcuts, 1.4 with shortcuts": the median over the seeds in each arm that has a value. False without any.
-static bool write_medians(FILE *out, const Experiment *experiment, int step, const ProbeFinding *finding, const char *before)
+// range: of more than two arms only "between 0.23 with pre and 1.4 with keel".
+static bool write_medians(FILE *out, const Experiment *experiment, int step, const ProbeFinding *finding, bool range, const char *before)
 {
     const ExperimentConfig *config = &experiment->config;
-    const char *text = finding->text;
     int layer = finding->layer == PROBE_AT_LAST ? experiment->n_layer - 1 : finding->layer == PROBE_AT_END ? experiment->n_layer : finding->layer;
     char name[PROBE_NAME];
     snprintf(name, sizeof name, "h.%d.%s", layer, finding->half == NULL ? "" : finding->half);
     ProbePlace place = {.layer = layer, .name = config->net == NET_GPT && finding->half != NULL ? name : NULL};
+    ArmMedian medians[ARMS_MOST];
+    int n = 0;
     for (int arm = 0; arm < experiment_arms(config); arm++) {
         Quartiles q = experiment_probe_reduced(experiment, arm, step, finding->kind, place, finding->reduce);
-        if (q.n > 0) {
-            number_print(out, "%s%s %.3g ", before, text, q.median);
-            fprintf(out, "%s%.40s", config->n_rules > 0 ? "with " : "", experiment_arm_name(config, arm));
-            before = "";
-            text = ",";
-        }
+        medians[n] = (ArmMedian){arm, q.median};
+        n += q.n > 0;
     }
-    return text != finding->text;
+    range = range && n > 2;
+    if (range) {
+        keep_range(medians, n);
+        n = 2;
+    }
+    for (int i = 0; i < n; i++) {
+        fprintf(out, "%s%s%s", i == 0 ? before : "", i == 0 ? finding->text : range ? " and" : ",", i == 0 && range ? " between" : "");
+        number_print(out, " %.3g %s", medians[i].median, config->n_rules > 0 ? "with " : "");
+        fprintf(out, "%.40s", experiment_arm_name(config, medians[i].arm));
+    }
+    return n > 0;
 }
 
-bool probe_write_finding(FILE *out, const Experiment *experiment, int step, const Probe *probe, int *i)
+bool probe_write_finding(FILE *out, const Experiment *experiment, int step, const Probe *probe, bool range, int *i)
 {
     REQUIRE(out, experiment, probe, i);
     const ProbeFinding *finding = &probe->findings[*i];
-    bool written = write_medians(out, experiment, step, finding, "");
+    bool written = write_medians(out, experiment, step, finding, range, "");
     for (finding++; finding->text != NULL && islower((unsigned char)finding->text[0]); finding++) {
-        written = write_medians(out, experiment, step, finding, "; ") || written;
+        written = write_medians(out, experiment, step, finding, range, "; ") || written;
     }
     *i = (int)(finding - probe->findings);
     return written;
 }
 
-void probe_write_findings(FILE *out, const Experiment *experiment, int step, const Probe *probe, int i)
+void probe_write_findings(FILE *out, const Experiment *experiment, int step, const Probe *probe, bool range, int i)
 {
     REQUIRE(out, experiment, probe);
     while (probe->findings[i].text != NULL) {
-        bool written = probe_write_finding(out, experiment, step, probe, &i);
+        bool written = probe_write_finding(out, experiment, step, probe, range, &i);
         fprintf(out, "%s", written ? ". " : "");
     }
     if (probe->comparison != NULL) {

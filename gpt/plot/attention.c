@@ -107,7 +107,8 @@ static char *write_caption(const AttentionMaps *maps)
     if (maps->causal) {
         fprintf(text->stream, "Gray: later tokens, which are masked. ");
     }
-    fprintf(text->stream, "%s%s%d tokens: ", maps->caption == NULL ? "" : maps->caption, maps->caption == NULL ? "" : ". ", maps->T);
+    fprintf(text->stream, "%s%s%s%d tokens: ", maps->caption == NULL ? "" : "Model ", maps->caption == NULL ? "" : maps->caption,
+            maps->caption == NULL ? "" : ". ", maps->T);
     for (int t = 0; t < maps->T; t++) {
         fputs(maps->tokens[t], text->stream);
     }

@@ -84,8 +84,11 @@ static void write_losses(FILE *out, const Experiment *experiment, const PlotArms
         char number[NUMBER_PLOT_TEXT];
         int shortcuts = experiment_shortcuts(experiment, arm.number);
         fprintf(out, "%s %s ", begin, plot_number(experiment_loss(experiment, arm.number, 0).median, number));
-        plot_write_arm(out, arm);
-        fprintf(out, shortcuts > 0 ? " (%d)" : "%.0d", shortcuts);
+        if (shortcuts > 0 && experiment->config.n_rules == 0) {
+            fprintf(out, "with %d shortcut%s", shortcuts, plural(shortcuts));
+        } else {
+            plot_write_arm(out, arm);
+        }
         begin = ",";
     }
     fprintf(out, "%s", begin[0] == ',' ? ". " : "");

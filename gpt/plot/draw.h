@@ -177,6 +177,7 @@ void plot_write_seeds(FILE *out, const ExperimentConfig *config);  // "seed 123"
 void plot_write_settings(FILE *out, const Experiment *experiment); // what was run, for a caption
 char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);
+char *plot_sizes_finding(const PlotSize *sizes, int n);
 char *plot_caption(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_caption(const Experiment *experiment, const char *note);
 bool plot_experiment_check(const Experiment *experiment, Error *error); // does it have anything to draw?

@@ -63,9 +63,8 @@ static void write_value(FILE *out, const View *view, double value, PlotArm arm)
     fprintf(out, "%s", isnan(value) && no_last ? " (the last layer's gradient is 0)" : "");
 }
 
-// "PHRASE 9.7·10⁻¹² without shortcuts, 0.075 with shortcuts". Of more than two arms the smallest and the largest; of one, before and after
-// training.
-static void write_phrase(FILE *out, const View *view, Quantity quantity)
+// " 9.7·10⁻¹² without shortcuts, 0.075 with shortcuts". Of more than two arms the smallest and the largest; of one, before and after training.
+static void write_values(FILE *out, const View *view, Quantity quantity)
 {
     const PlotArms *arms = &view->arms;
     double values[STYLE_COUNT];
@@ -78,7 +77,6 @@ static void write_phrase(FILE *out, const View *view, Quantity quantity)
         low = values[i] < values[low] || isnan(values[low]) ? i : low;
         high = values[i] > values[high] || isnan(values[high]) ? i : high;
     }
-    fprintf(out, phrases[quantity], plot_layer_word(view->experiment));
     if (arms->n == 1 && view->step > 0) {
         View before = {.experiment = view->experiment};
         char number[NUMBER_PLOT_TEXT];
@@ -90,6 +88,12 @@ static void write_phrase(FILE *out, const View *view, Quantity quantity)
         fprintf(out, arms->n > 2 ? " and" : ",");
         write_value(out, view, values[high], arms->arm[high]);
     }
+}
+
+static void write_phrase(FILE *out, const View *view, Quantity quantity)
+{
+    fprintf(out, phrases[quantity], plot_layer_word(view->experiment));
+    write_values(out, view, quantity);
 }
 
 // "588 times smaller"
@@ -167,5 +171,18 @@ char *plot_training_finding(const Experiment *experiment)
     fprintf(text->stream, "After %d step%s of training", n_steps, plural(n_steps));
     write_phrase(text->stream, &view, LOSS);
     write_phrase(text->stream, &view, FIRST);
+    return writer_end(text);
+}
+
+// "Gradient of the first block over the last block's: gpt2-124m 3.1 with shortcuts; 70b ..."
+char *plot_sizes_finding(const PlotSize *sizes, int n)
+{
+    Writer *text = writer_begin();
+    fprintf(text->stream, "Gradient of the first block over the last block's:");
+    for (int i = 0; i < n; i += n > 1 ? n - 1 : 1) {
+        View view = {.experiment = sizes[i].experiment, .arms = plot_arms(sizes[i].experiment)};
+        fprintf(text->stream, "%s %s", i > 0 ? ";" : "", sizes[i].name);
+        write_values(text->stream, &view, RELATIVE);
+    }
     return writer_end(text);
 }

@@ -85,7 +85,7 @@ static void write_styles(FILE *script, const PictureKind *kind)
 // ------------------------------------------------------------------------------------------------------------
 // The page
 
-enum { TITLE_WIDTH = 80, TITLE_LINES = 3, CAPTION_WIDTH = 142, CAPTION_LINES = 7, KEY_MOST = 32, MANY_KEY_MOST = 15 };
+enum { TITLE_WIDTH = 78, TITLE_LINES = 3, CAPTION_WIDTH = 142, CAPTION_LINES = 7, KEY_MOST = 32, MANY_KEY_MOST = 15 };
 
 #define LEFT 0.022       // where title, key and caption begin
 #define TITLE_LINE 0.052 // heights, as parts of the page's
@@ -178,7 +178,7 @@ void page_open(Page *page, const char *path, char *title, char *caption, const P
     *page = (Page){.writer = writer_begin(), .path = path};
     FILE *script = page->script = page->writer->stream;
     page->top = 0.935 - TITLE_LINE * (title_lines - 1);
-    page->bottom = 0.02 + CAPTION_LINE * caption_lines;
+    page->bottom = 0.028 + CAPTION_LINE * caption_lines;
     fprintf(script, "# Made by gptape %s, with its data in it. To draw it again:  gnuplot -d FILE.gp > FILE.png\n", GPTAPE_VERSION);
     fprintf(script, "# or, after \"set terminal\" is changed, as .svg (svg) or .pdf (pdfcairo).\n\n");
     fprintf(script, "reset\nset encoding utf8\nset terminal %s\n", kind->terminal);
@@ -188,7 +188,7 @@ void page_open(Page *page, const char *path, char *title, char *caption, const P
                     "format x \"%%g\"\n");
     fprintf(script, "set grid ytics lt 2 lc rgb \"#DDDDDD\" lw 1.5\nunset key\nset multiplot\n\n");
     write_lines(script, titles, 0.962, TITLE_LINE, true);
-    write_lines(script, captions, 0.018 + CAPTION_LINE * (caption_lines - 1), CAPTION_LINE, false);
+    write_lines(script, captions, 0.026 + CAPTION_LINE * (caption_lines - 1), CAPTION_LINE, false);
     if (key_lines > 0) {
         write_key(script, arms, page->top);
         page->top -= 0.012 + KEY_LINE * key_lines;
@@ -208,13 +208,13 @@ static void write_axis_label(FILE *script, const char *axis, const char *text, i
 void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label)
 {
     enum { X_MOST = 100, Y_MOST = 50 };
-    write_axis_label(script, "x", x_label, X_MOST, "offset 0,0.7");
+    write_axis_label(script, "x", x_label, X_MOST, "offset 0,0.4");
     write_axis_label(script, "y", y_label, Y_MOST, "offset 0.5,0");
     fprintf(script, title == NULL ? "un" : "");
     fprintf(script, "set label 99 ");
     if (title != NULL) {
         quote_gnuplot(script, title);
-        fprintf(script, " at graph 0,1 left offset -5,0.9 noenhanced font \",24\"");
+        fprintf(script, " at graph 0,1 left offset -5,1.1 noenhanced font \",24\"");
     }
     fprintf(script, "\n");
 }

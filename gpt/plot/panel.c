@@ -277,14 +277,14 @@ void panel_write(const Panel *panel, Page *page)
     panel_write_data(panel, script, number);
     page_place(script, panel->x, panel->y, panel->width, panel->height);
     number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : 10,
-                 x_label ? 3.2 : 2.0, 0.7 + (panel->title != NULL ? 1.5 : 0) + 1.35 * key_rows);
+                 x_label ? 3.2 : 2.0, 0.7 + (panel->title != NULL ? 1.7 : 0) + 1.35 * key_rows);
     page_labels(script, panel->title, panel->x_label, panel->y_label);
     if (panel->has_key) {
         number_print(script,
                      "set key at graph 0,1 left bottom horizontal Left reverse noenhanced samplen 3 width 1 maxcols %d font "
                      "\",22\"\n",
                      columns);
-        number_print(script, "set label 99 offset -5,%.1f\n", 0.9 + 1.35 * key_rows);
+        number_print(script, "set label 99 offset -5,%.1f\n", 1.1 + 1.35 * key_rows);
     }
     panel_write_axes(panel, script);
     fprintf(script, panel->bars ? "set yrange [0:*]\nplot \\\n" : "plot \\\n");

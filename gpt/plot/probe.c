@@ -176,7 +176,7 @@ static void write_map(Page *page, const Sheet *sheet, const MapRow *row, int arm
     FILE *script = page->script;
     const Cells *cells = &row->cells[arm];
     AUTO_FREE char *name = plot_shorten(sheet->arms.arm[arm].name, 60 / sheet->arms.n);
-    fprintf(script, "set lmargin 8\nset rmargin 1\nset bmargin 3.2\nset tmargin 1.8\n");
+    fprintf(script, "set lmargin 8\nset rmargin 1\nset bmargin 3.2\nset tmargin 2\n");
     bool room = sheet->arms.n <= 4 || arm == sheet->arms.n / 2; // else one label for all maps, in the middle
     page_labels(script, name, room ? row->panel->x_label : NULL, row->y_label);
     map_write_axes(script, cells, 24 / sheet->arms.n, 8);
@@ -212,10 +212,10 @@ static void write_words(const Sheet *sheet, char **title, char **caption)
     int next = 0;
     Writer *first = writer_begin();
     Writer *rest = writer_begin();
-    if (!probe_write_finding(first->stream, sheet->experiment, sheet->step, sheet->probe, &next)) {
+    if (!probe_write_finding(first->stream, sheet->experiment, sheet->step, sheet->probe, true, &next)) {
         fprintf(first->stream, "%.*s", (int)strlen(sheet->probe->about) - 1, sheet->probe->about); // without its full stop
     }
-    probe_write_findings(rest->stream, sheet->experiment, sheet->step, sheet->probe, next);
+    probe_write_findings(rest->stream, sheet->experiment, sheet->step, sheet->probe, true, next);
     fprintf(rest->stream, "%s ", sheet->probe->claim);
     if (sheet->step > 0) {
         fprintf(rest->stream, "After %d steps of training. ", sheet->step);

@@ -12,23 +12,6 @@ static Panel panel_of_size(const PlotSize *size, const PlotArms *arms)
     return panel;
 }
 
-// "Mean |dL/dW| of the first block over the last: at gpt2-124m 3.1 with shortcuts and ...; at 70b ..."
-static char *finding(const PlotSize *sizes, int n, const PlotArms *arms)
-{
-    Writer *text = writer_begin();
-    fprintf(text->stream, "Gradient of the first block over the last block's:");
-    for (int i = 0; i < n; i += n > 1 ? n - 1 : 1) {
-        fprintf(text->stream, "%s %s", i > 0 ? ";" : "", sizes[i].name);
-        for (int k = 0; k < arms->n; k++) {
-            char number[NUMBER_PLOT_TEXT];
-            double ratio = experiment_relative(sizes[i].experiment, arms->arm[k].number, 0, 0, METRIC_WEIGHT).median;
-            fprintf(text->stream, "%s %s ", k > 0 ? "," : "", plot_number(ratio, number));
-            plot_write_arm(text->stream, arms->arm[k]);
-        }
-    }
-    return writer_end(text);
-}
-
 static char *caption_of(const PlotSize *sizes)
 {
     const ExperimentConfig *config = &sizes[0].experiment->config;
@@ -58,7 +41,7 @@ bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error)
         panel_share(&panels[(i - 1) % n], &panels[i % n]);
     }
     Page page;
-    page_open(&page, path, finding(sizes, n, &arms), caption_of(sizes), &arms);
+    page_open(&page, path, plot_sizes_finding(sizes, n), caption_of(sizes), &arms);
     page_panels(&page, panels, n, n < 4 ? n : (n + 1) / 2, false);
     return page_close(&page, error);
 }

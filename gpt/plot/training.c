@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum { COLUMNS_MOST = 200, ROWS_MOST = 150 }; // more cells would be indistinguishable on a slide
-enum { COLOR_LOW = -20, COLOR_HIGH = 0 };     // powers of ten that the colors of every plot span, so that plots can be compared
+enum { COLOR_LOW = -16, COLOR_HIGH = 0 };     // powers of ten that the colors of every plot span, so that plots can be compared
 
 // One arm's map: log10 of the medians of mean |dL/dW| over the seeds.
 typedef struct FlowMap {
@@ -125,7 +125,7 @@ static void write_map(Page *page, const Experiment *experiment, const Cells *cel
     AUTO_FREE char *name = plot_shorten(arm.name, 24);
     AUTO_FREE char *title = text_format("Mean |dL/dW|, %s", name);
     page_place(script, place->x, place->y, place->width, place->height);
-    fprintf(script, "set lmargin 10\nset rmargin 2\nset bmargin 0.3\nset tmargin 1.8\n");
+    fprintf(script, "set lmargin 10\nset rmargin 2\nset bmargin 0.3\nset tmargin 2\n");
     page_labels(script, title, NULL, plot_layer_word(experiment));
     map_write_axes(script, cells, (int)(place->width * 20), (int)(place->height * 16));
     fprintf(script, "set format x \"\"\n");

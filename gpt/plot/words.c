@@ -104,7 +104,8 @@ void plot_write_names(FILE *script, const char *const *names, int n, int stride,
     fprintf(script, ")");
 }
 
-// Writes the lines of text, broken at spaces, in words longer than a line, and at line feeds. Returns their number.
+// Writes the lines of text, broken at spaces, in words longer than a line, and at line feeds. Returns their number, and one more if the text
+// was cut.
 static int write_lines(FILE *out, const char *text, int width, int most_lines)
 {
     int lines = 0;
@@ -124,7 +125,7 @@ static int write_lines(FILE *out, const char *text, int width, int most_lines)
         text += line + (text[line] == ' ' || text[line] == '\n');
         fprintf(out, "%s", *text == '\0' ? "" : lines < most_lines ? "\n" : " …");
     }
-    return lines;
+    return lines + (*text != '\0');
 }
 
 static char *wrap_at(const char *text, int width, int most_lines, int *lines)
@@ -144,7 +145,7 @@ char *plot_wrap(const char *text, int width, int most_lines)
     char *wrapped = wrap_at(shown, width, most_lines, &lines);
     int narrow = plot_length(shown) / (lines > 1 ? lines : 1);
     bool fits = false;
-    for (; lines > 1 && lines < most_lines && narrow < width && !fits; narrow++) { // as narrow as it can be with no more lines
+    for (; lines > 1 && lines <= most_lines && narrow < width && !fits; narrow++) { // as narrow as it can be with no more lines
         int narrow_lines;
         char *again = wrap_at(shown, narrow, most_lines, &narrow_lines);
         fits = narrow_lines <= lines;

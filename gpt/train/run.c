@@ -232,18 +232,18 @@ bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher
 // ------------------------------------------------------------------------------------------------------------
 // Plots
 
-// "GPT, 4 blocks, width 128, ...": the caption.
+// "Trained on stories. GPT, 4 blocks, width 128, ...": the caption.
 static void describe(const Trainer *trainer, char *text, size_t n)
 {
     const GPTConfig *gpt = &trainer->setup.gpt;
     const TrainConfig *config = &trainer->setup.train;
     const BatchSource *source = &trainer->setup.batches;
     const char *data = trainer->data != NULL ? trainer->data->name
-                     : source->fill == NULL  ? "A fixed batch"
+                     : source->fill == NULL  ? "a fixed batch"
                      : source->name != NULL  ? source->name
-                                             : "Made batches";
+                                             : "made batches";
     number_format(text, n,
-                  "%s. GPT, %d block%s, width %d, %d head%s, context %d, residual rule %s. AdamW, %d × %d row%s of %d "
+                  "Trained on %s. GPT, %d block%s, width %d, %d head%s, context %d, residual rule %s. AdamW, %d × %d row%s of %d "
                   "token%s a step, learning rate up to %g, weight decay %g. Seed %llu.",
                   data, gpt->n_layer, plural(gpt->n_layer), gpt->n_embd, gpt->n_head, plural(gpt->n_head), gpt->context_length,
                   residual_text(gpt_rule(gpt)), config->accumulate, config->batch, plural(config->batch), config->length, plural(config->length),

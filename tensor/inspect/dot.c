@@ -220,7 +220,7 @@ static void write_legend(const Drawing *drawing)
         fprintf(drawing->out, "Numbers and arrow widths: L2 norms of the gradients that came back.\\l");
     }
     if (drawing->shortcuts) {
-        fprintf(drawing->out, "Orange: shortcuts.\\l");
+        fprintf(drawing->out, "Dashed, orange: shortcuts.\\l");
     }
     fprintf(drawing->out, "\"\n");
 }
@@ -233,7 +233,7 @@ static void write_head(const Drawing *drawing, int n_drawn)
     fprintf(out,
             "digraph tape {\n"
             "graph [rankdir=%s, nodesep=0.35, ranksep=0.25, fontname=\"DejaVu Sans\", fontsize=11, labeljust=l, style=rounded, "
-            "color=\"" FRAME_COLOR "\", fontcolor=\"#495057\", bgcolor=white, dpi=144]\n"
+            "color=\"" FRAME_COLOR "\", fontcolor=\"#495057\", bgcolor=white, dpi=144, pad=0.3]\n"
             "node [shape=box, style=\"rounded,filled\", color=\"#868e96\", fontname=\"DejaVu Sans\", fontsize=11, margin=\"0.12,0.08\", "
             "height=0.3]\n"
             "edge [fontname=\"DejaVu Sans\", fontsize=10, fontcolor=\"#495057\", arrowsize=0.6]\n",

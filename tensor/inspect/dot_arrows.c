@@ -158,7 +158,7 @@ static void write_edge(const Drawing *drawing, const TapeNode *node, int i)
     const char *color = shortcut ? SHORTCUT_COLOR : x->requires_grad ? EDGE_COLOR : NO_GRAD_COLOR;
     number_print(drawing->out, "%s -> n%d [color=\"%s\", penwidth=%.2f, ", from, node->index, color, width_of(drawing, size));
     if (shortcut) {
-        fprintf(drawing->out, "fontcolor=\"%s\", weight=0, ", SHORTCUT_COLOR);
+        fprintf(drawing->out, "fontcolor=\"%s\", style=dashed, weight=0, ", SHORTCUT_COLOR);
     }
     write_edge_label(drawing, x, from_node && !shortcut, size);
     fprintf(drawing->out, "]\n");

@@ -127,6 +127,24 @@ START_TEST(what_comes_before_training_is_printed_before)
 }
 END_TEST
 
+// A title with the numbers of all rules would be cut.
+START_TEST(titles_of_eight_rules_fit)
+{
+    Run run = run_shell("\"$GPTAPE_BIN\" " SMALL_GPT CHEAP
+                        "--plot rules.gp --quiet --residual pre --residual keel --residual post --residual highway "
+                        "--residual rezero --residual none --residual peri --residual 'h + scalar(0.5)*f(norm(h))/sqrt(2)' > /dev/null; "
+                        "ls rules-*.gp | wc -l; cat rules*.gp | grep -c '/:Bold.*between'; cat rules*.gp | grep '/:Bold' | grep -c '…'");
+    int plots = 0;
+    int titles = 0;
+    int cut = -1;
+    ck_assert_int_eq(sscanf(run.out, "%d %d %d", &plots, &titles, &cut), 3);
+    ck_assert_int_ge(plots, 3);
+    ck_assert_int_ge(titles, plots);
+    ck_assert_int_eq(cut, 0);
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(each_probe_has_a_plot)
 {
     static const char *const arms[] = {"--shortcut on", "", "--residual pre --residual keel --residual half --residual highway"};
@@ -140,7 +158,7 @@ START_TEST(each_probe_has_a_plot)
     run_free(&run);
     run = run_shell("cat flow-paths.gp");
     assert_has(&run, run.out, "Veit 2016");
-    assert_has(&run, run.out, "Sublayers passed by the gradient at the input");
+    assert_has(&run, run.out, "Sublayers passed by the gradient");
     run_free(&run);
     run = run_shell("for f in flow-*.gp; do gnuplot -d $f > $f.png && head -c 8 $f.png | od -c | grep -q 'P   N   G' || exit 1; done");
     assert_quiet(&run);
@@ -297,6 +315,7 @@ int main(void)
     tcase_add_test(tests, each_probe_has_a_table);
     tcase_add_test(tests, what_comes_before_training_is_printed_before);
     tcase_add_loop_test(tests, each_probe_has_a_plot, 0, 3);
+    tcase_add_test(tests, titles_of_eight_rules_fit);
     tcase_add_test(tests, they_measure_each_step);
     tcase_add_test(tests, a_training_run_is_probed);
     tcase_add_test(tests, a_probe_that_does_not_fit_is_a_one_line_error);

@@ -50,7 +50,8 @@ static bool chart_of_trend(const ClaimRun *run, char **text, Error *error)
         positive = positive && y[i] > 0;
     }
     ChartLine line = {.label = over_name(run->claim->over), .x = run->x, .y = y, .n = grid->n_points};
-    Chart chart = {.title = run->claim->statistic, .x_label = grid->varied[0].name, .log_y = positive, .lines = &line, .n_lines = 1};
+    AUTO_FREE char *title = text_format("The %s of '%s'", line.label, run->claim->statistic);
+    Chart chart = {.title = title, .x_label = grid->varied[0].name, .log_y = positive, .lines = &line, .n_lines = 1};
     *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
     return *text != NULL;
 }

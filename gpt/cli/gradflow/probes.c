@@ -91,7 +91,7 @@ static void print_finding(const Experiment *experiment, const Probe *probe, int 
 {
     Writer *writer = writer_begin();
     terminal_print("%s", probe->claim);
-    probe_write_findings(writer->stream, experiment, step, probe, 0);
+    probe_write_findings(writer->stream, experiment, step, probe, false, 0);
     AUTO_FREE char *findings = writer_end(writer);
     if (findings[0] != '\0') {
         terminal_print("Measured: %s", findings);

@@ -197,9 +197,10 @@ static bool draw_lines(const Options *options, const SweepReport *report, Lines 
     if (!add_laws(report, lines)) {
         return false;
     }
-    AUTO_FREE char *caption = text_format("gptape gradflow%s%.300s; medians of %d seeds with quartiles", grid->settings[0] == '\0' ? "" : " ",
-                                          grid->settings, grid->n_seeds);
-    Chart chart = {.title = statistic,
+    AUTO_FREE char *title = text_format("Median of '%s'", statistic);
+    AUTO_FREE char *caption = text_format("Networks of gptape gradflow%s%.300s; medians of %d seeds with quartiles",
+                                          grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds);
+    Chart chart = {.title = title,
                    .caption = caption,
                    .x_label = grid->varied[0].name,
                    .log_y = lines->positive && strncmp(statistic, "slope", 5) != 0 && strncmp(statistic, "log10", 5) != 0,

@@ -26,7 +26,7 @@ const Probe probe_branch = {
     .by_block = true,
     .kinds = {{.name = "branch_ratio", .about = "rms of the output of f over the rms of its input stream", .place = PLACE_SUBLAYER}},
     .columns = {{"rms f / h", "branch_ratio", NULL}},
-    .panels = {{.title = "rms of the branch over rms of the stream", .kind = "branch_ratio", .scale = SCALE_LOG}},
+    .panels = {{.title = "RMS of the branch over RMS of the stream", .kind = "branch_ratio", .scale = SCALE_LOG}},
     .legend = "rms f / h: rms of the branch's output over the rms of its input stream",
     .claim = "De and Smith 2020: with normalized branches the stream grows with depth, so deep branches contribute less and less.",
     .findings = {{"In the last feed-forward branch, rms of f over rms of the stream is", "branch_ratio", PROBE_AT_LAST, "mlp", NULL},

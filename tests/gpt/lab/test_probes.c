@@ -7,6 +7,7 @@
 #include "tests/gpt/gpt_test.h"
 #include "tensor/unwind.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { GOLDEN_COUNT = sizeof golden_probes / sizeof golden_probes[0], B = 2, T = 9, LAYERS = 3, HEADS = 3 };
@@ -239,13 +240,13 @@ START_TEST(findings_are_sentences_about_what_was_measured)
                              .n_layer = 2};
     int next = 0;
     Writer *writer = writer_begin();
-    ck_assert(probe_write_finding(writer->stream, &experiment, 0, &probe, &next));
+    ck_assert(probe_write_finding(writer->stream, &experiment, 0, &probe, true, &next));
     ck_assert_int_eq(next, 2);
     fprintf(writer->stream, "|");
-    ck_assert(!probe_write_finding(writer->stream, &experiment, 0, &probe, &next));
+    ck_assert(!probe_write_finding(writer->stream, &experiment, 0, &probe, true, &next));
     ck_assert_int_eq(next, 3);
     fprintf(writer->stream, "|");
-    probe_write_findings(writer->stream, &experiment, 0, &probe, 0);
+    probe_write_findings(writer->stream, &experiment, 0, &probe, true, 0);
     char *text = writer_end(writer);
     ck_assert_str_eq(text, "The first is 2 with shortcuts; the last 3 with shortcuts||"
                            "The first is 2 with shortcuts; the last 3 with shortcuts. Heads give 0.375 with shortcuts. ");
@@ -268,7 +269,9 @@ START_TEST(the_table_of_probes_is_complete)
         }
         for (const ProbePanel *panel = probe->panels; panel->title != NULL; panel++) {
             ck_assert_ptr_nonnull(probe_kind(panel->kind, NULL));
+            ck_assert(isupper((unsigned char)panel->title[0]));
         }
+        ck_assert(probe->findings[0].text == NULL || isupper((unsigned char)probe->findings[0].text[0]));
     }
     ck_assert_ptr_null(probe_find("path"));
     ck_assert_ptr_null(probe_kind("path", NULL));

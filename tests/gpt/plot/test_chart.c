@@ -140,6 +140,30 @@ START_TEST(a_chart_as_text)
 }
 END_TEST
 
+// Each point of three lines can be found: a place that two share has a mark of its own.
+START_TEST(points_in_one_place_are_marked)
+{
+    static const double falling[] = {100, 10, 1};
+    static const double high[] = {100, 100, 100};
+    static const ChartLine lines[] = {{"rising", places, rising, 3}, {"falling", places, falling, 3}, {"high", places, high, 3}};
+    static const char *const keys[] = {NULL, "o rising\n\n", "# falling\n= both\n\n", "x high\n= several of them\n\n"};
+    static const char *const marks[] = {NULL, "ooo", "#o=o#", "=x==o#"}; // from the top
+    for (int n = 1; n <= 3; n++) {
+        Chart crossing = {.title = "A title", .log_y = true, .lines = lines, .n_lines = n};
+        Error error;
+        AUTO_FREE char *text = plot_chart_terminal(&crossing, 60, &error);
+        ck_assert_msg(text != NULL, "%s", error.message);
+        assert_holds(text, keys[n]);
+        const char *at = strchr(text, '|');
+        for (const char *mark = marks[n]; *mark != '\0'; mark++) {
+            at += strcspn(at, "o#x=");
+            ck_assert_msg(*at == *mark, "%c is not in its place:\n%s", *mark, text);
+            at++;
+        }
+    }
+}
+END_TEST
+
 // A line of which no point can be drawn, beside another one, and alone.
 START_TEST(a_line_without_points_on_the_axis)
 {
@@ -265,6 +289,7 @@ int main(void)
     tcase_add_test(charts, charts_and_maps_are_drawn);
     tcase_add_test(charts, quotes_and_markup_are_shown_as_they_are);
     tcase_add_test(charts, a_chart_as_text);
+    tcase_add_test(charts, points_in_one_place_are_marked);
     tcase_add_test(charts, a_line_without_points_on_the_axis);
     tcase_add_test(charts, a_map_holds_its_numbers_and_names);
     tcase_add_test(charts, a_map_as_text);

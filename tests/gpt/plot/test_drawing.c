@@ -264,13 +264,18 @@ START_TEST(zeros_and_nan_have_places_of_their_own)
     assert_holds(script, "Gray is exactly 0: 33 % of the cells with shortcuts");
     assert_holds(script, "Black is NaN or infinite: 33 % of the cells with shortcuts");
     assert_holds(script, "\n0 0 NaN 0\n1 0 NaN 1\n2 0 -");
-    assert_holds(script, "set cbrange [-20:0]\n"); // of all runs, so that their maps can be compared
+    assert_holds(script, "set cbrange [-16:0]\n"); // of all runs, so that their maps can be compared
     free(script);
     ck_assert_msg(plot_heatmap(&experiment, "steps.svg", &error), "%s", error.message);
     ck_assert_msg(plot_experiment(&experiment, NULL, "flow.gp", &error), "%s", error.message);
     script = file_text("flow.gp");
     assert_holds(script, "set ytics add (\"0\" 10**");
+    assert_holds(script, " with 3 shortcuts. ");
     free(script);
+    char *text = plot_terminal(&experiment, 60, &error);
+    ck_assert_msg(text != NULL, "%s", error.message);
+    assert_holds(text, "\n      0 +="); // before the axis, not behind it
+    free(text);
     set_gradients(&experiment, 0, NAN);
     ck_assert_msg(plot_experiment(&experiment, NULL, "flow.gp", &error), "%s", error.message);
     script = file_text("flow.gp");

@@ -92,7 +92,7 @@ START_TEST(before_backward_there_are_operations_modules_and_shapes)
         "label=\"\u00a0\u00a0\u00a0(1, 2)\\l",
         "n0 -> n1 [color=\"#495057\", penwidth=0.80, ",
         "n1 -> n2 [",
-        "n0 -> n3 [color=\"#d9480f\", penwidth=0.80, fontcolor=\"#d9480f\", weight=0, ",
+        "n0 -> n3 [color=\"#d9480f\", penwidth=0.80, fontcolor=\"#d9480f\", style=dashed, weight=0, ",
         "n2 -> n3 [color=\"#495057\", ",
         "out_3 [shape=ellipse, fillcolor=white, label=\"y\"]\n",
         "n3 -> out_3 [",
@@ -133,21 +133,21 @@ START_TEST(the_legend_is_of_what_is_drawn)
 {
     Tensor *loss = tensor_sum(compute());
     char *before = drawn(NULL, 5);
-    ck_assert_ptr_nonnull(strstr(before, "Orange: shortcuts."));
+    ck_assert_ptr_nonnull(strstr(before, "Dashed, orange: shortcuts."));
     ck_assert_ptr_null(strstr(before, "L2 norms"));
     free(before);
     char *linear = drawn("net.a", 1);
-    ck_assert_ptr_null(strstr(linear, "Orange: shortcuts."));
+    ck_assert_ptr_null(strstr(linear, "Dashed, orange: shortcuts."));
     ck_assert_ptr_null(strstr(linear, "label=\"\""));
     free(linear);
     tensor_backward(loss);
     char *after = drawn(NULL, 5);
-    ck_assert_ptr_nonnull(strstr(after, "L2 norms of the gradients that came back.\\lOrange: "));
-    ck_assert_ptr_nonnull(strstr(after, "Orange: shortcuts."));
+    ck_assert_ptr_nonnull(strstr(after, "L2 norms of the gradients that came back.\\lDashed, orange: "));
+    ck_assert_ptr_nonnull(strstr(after, "Dashed, orange: shortcuts."));
     free(after);
     linear = drawn("net.a", 1);
     ck_assert_ptr_nonnull(strstr(linear, "L2 norms"));
-    ck_assert_ptr_null(strstr(linear, "Orange: shortcuts."));
+    ck_assert_ptr_null(strstr(linear, "Dashed, orange: shortcuts."));
     free(linear);
 }
 END_TEST
