@@ -186,6 +186,13 @@ static const Fault overlaps[] = {
      "--csv: 'w.csv' is --model's folder or in it, too", 2},
     {TRAIN "--steps 1 --out m > /dev/null; gptape train --model m --data text.txt --out m --quiet", "--out: 'm' is --model's folder or in it, too",
      2},
+    {"mkdir m; ln -s ../text.txt m/gradflow-stream.png; " TRAIN "--steps 1 --gradflow-every 1 --probe stream --out m",
+     "--out: 'm' is --data's file, too", 2},
+    {TRAIN "--steps 1 --out new --timeline new/loss.png", "--timeline: 'new/loss.png' is --out's folder or in it, too", 2},
+    {"cp text.txt t.png; gptape sweep --vary data=t.png,text.txt --net gpt --config tiny --seeds 1 --plot t.png --quiet",
+     "--plot: 't.png' is --data's file, too", 2},
+    {TRAIN "--steps 1 --out m > /dev/null; ln -s m/model.safetensors w.png; gptape sweep --vary model=m --data text.txt --plot w.png --quiet",
+     "--plot: 'w.png' is --model's folder or in it, too", 2},
     {"gptape eval --config tiny --data text.txt --quiet >> text.txt", "--data: 'text.txt' is also where stdout goes", 2},
     {TRAIN "--steps 1 --out m > /dev/null; ln -f text.txt m/log.csv; gptape info --model m >> m/log.csv",
      "--model: 'm' is also where stdout goes (expected another folder)", 2},
@@ -198,7 +205,7 @@ START_TEST(an_output_that_is_an_input)
     Run before = run_shell("cp text.txt copy");
     run_free(&before);
     assert_fails(overlaps[_i].command, overlaps[_i].status, overlaps[_i].line);
-    assert_prints("for f in text.txt t.svg v/vocab.json; do ! [ -e $f ] || cmp $f copy; done", "");
+    assert_prints("for f in text.txt t.png t.svg v/vocab.json; do ! [ -e $f ] || cmp $f copy; done", "");
 }
 END_TEST
 

@@ -143,6 +143,8 @@ bool options_int_rows(const Options *options, const char *name, int low, int hig
 // May the command write to path, which the option called name gives or stands for? False, and one line on stderr, if another option names
 // it, too, also through links, or a folder that it is in. Call it for each output before anything is written.
 bool options_output(const Options *options, const char *name, const char *path);
+// The same for one value of the option called other, which need not be given.
+bool options_apart(const Options *options, const char *name, const char *path, const char *other, const char *value);
 // The same, and whether a file can be written there, and may be of this kind (plot_path_check; NULL: any). path may be NULL.
 bool options_output_file(const Options *options, const char *name, const char *path, bool (*kind)(const char *path, Error *error));
 bool options_streams(const Options *options);                                              // the same for stdout and stderr; every command calls it

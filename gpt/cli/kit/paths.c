@@ -31,7 +31,8 @@ static bool is_model_file(const char *name)
                                         "gradflow.png",
                                         NULL}; // the run
     const char *ending = strrchr(name, '.');
-    return word_in(name, names) || (ending != NULL && ending > name && strcmp(ending, ".safetensors") == 0);
+    return word_in(name, names) || strncmp(name, "gradflow-", strlen("gradflow-")) == 0 // a probe's plot
+        || (ending != NULL && ending > name && strcmp(ending, ".safetensors") == 0);
 }
 
 static bool is_folder(const char *path)
@@ -58,8 +59,19 @@ static bool is_in(const char *path, const char *folder)
     return found;
 }
 
+// The same for a file or a folder that does not exist yet.
+static bool belongs_in(const char *path, const char *folder)
+{
+    const char *slash = strrchr(path, '/');
+    AUTO_FREE char *own = path_folder(path);
+    return is_model_file(slash == NULL ? path : slash + 1) && path_same(own, folder);
+}
+
 static bool overlap(const char *a, const char *b)
 {
+    if (belongs_in(a, b) || belongs_in(b, a)) {
+        return true;
+    }
     if (is_folder(b)) {
         return is_in(a, b);
     }
@@ -138,13 +150,19 @@ bool stdin_read(char **text, size_t *n, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // Files that a command writes
 
+bool options_apart(const Options *options, const char *name, const char *path, const char *other, const char *value)
+{
+    return !option_takes_path(options_find(options, other)) || !overlap(path, value)
+        || option_error(options, name, "'%.80s' is --%s's %s, too (expected another)", path, other,
+                        strcmp(options_find(options, other)->argument, "DIR") == 0 ? "folder or in it" : "file");
+}
+
 bool options_output(const Options *options, const char *name, const char *path)
 {
     for (int i = 0; i < options->count; i++) {
         const Option *other = &options->list[i];
-        if (option_takes_path(other) && strcmp(other->name, name) != 0 && other->value != NULL && overlap(path, other->value)) {
-            return option_error(options, name, "'%.80s' is --%s's %s, too (expected another)", path, other->name,
-                                is_folder(other->value) ? "folder or in it" : "file");
+        if (strcmp(other->name, name) != 0 && other->value != NULL && !options_apart(options, name, path, other->name, other->value)) {
+            return false;
         }
     }
     AUTO_FREE char *vocabulary = usual_vocabulary(options);

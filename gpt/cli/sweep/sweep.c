@@ -82,6 +82,20 @@ static const char *default_statistic(const Options *options)
     return gpt ? "ratio l2 activation_grad h.#.out" : "ratio mean_abs weight_grad layers.#.weight";
 }
 
+// May the sweep write to path? Varied options may name files, too. path may be NULL.
+static bool check_output(const Options *options, const Grid *grid, const char *name, const char *path)
+{
+    for (int i = 0; path != NULL && i < grid->n_varied; i++) {
+        const Varied *varied = &grid->varied[i];
+        for (int v = 0; v < varied->n; v++) {
+            if (!options_apart(options, name, path, varied->name, varied->values[v])) {
+                return false;
+            }
+        }
+    }
+    return path == NULL || options_output(options, name, path);
+}
+
 static bool read_outputs(const Options *options, SweepPlan *plan)
 {
     plan->csv = options_text(options, "csv");
@@ -90,9 +104,10 @@ static bool read_outputs(const Options *options, SweepPlan *plan)
         plan->default_runs = gradflow_path_beside(plan->csv, "runs");
         plan->runs = plan->default_runs;
     }
-    return (plan->runs == NULL || options_output(options, plan->default_runs == NULL ? "runs" : "csv", plan->runs))
-        && (plan->csv == NULL || options_output(options, "csv", plan->csv))
-        && options_output_file(options, "plot", options_text(options, "plot"), plot_path_check);
+    const char *plot = options_text(options, "plot");
+    return check_output(options, &plan->grid, plan->default_runs == NULL ? "runs" : "csv", plan->runs)
+        && check_output(options, &plan->grid, "csv", plan->csv) && check_output(options, &plan->grid, "plot", plot)
+        && options_output_file(options, "plot", plot, plot_path_check);
 }
 
 static void make_cells(SweepPlan *plan, int shard, int n_shards)
