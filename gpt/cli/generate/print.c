@@ -153,7 +153,7 @@ static void part_made(int part, void *context)
     blocks->done++;
     progress_until_interrupt(blocks->done, blocks->n, &blocks->progress);
     if (blocks->done % blocks->a_token == 0) {
-        progress_end(&blocks->progress);
+        progress_end();
     }
 }
 
@@ -237,7 +237,7 @@ static void note_after(const Generation *generation, const Pace *pace)
     if (pace->n > 0) {
         snprintf(note, sizeof note, ", then %.4g tokens/s", pace->n / pace->seconds);
     }
-    command_note(options, "%d token%s: the first after %.3g ms%s%s", pace->total, plural(pace->total), pace->first * 1e3, note,
+    command_note(options, "%d token%s: the first after %.3g s%s%s", pace->total, plural(pace->total), pace->first, note,
                  slid ? "; beyond the context nothing is kept, every position moves" : "");
 }
 

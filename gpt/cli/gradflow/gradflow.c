@@ -213,7 +213,7 @@ static bool run_sweep(const GradflowPlan *plan, const Options *options, Sweep *s
     }
     Progress progress = progress_begin(options, "networks of this depth");
     bool done = sweep_run(&plan->experiment, plan->depths, plan->n_depths, progress_update, &progress, sweep, error);
-    progress_end(&progress);
+    progress_end();
     return done;
 }
 
@@ -231,7 +231,7 @@ static bool run(const GradflowPlan *plan, const Options *options)
         interrupt_watch();
     }
     bool done = experiment_run(&plan->experiment, streamed ? progress_until_interrupt : progress_update, &progress, &experiment, &error);
-    progress_end(&progress);
+    progress_end();
     if (!done) {
         return report_failure(options, &error);
     }

@@ -84,7 +84,7 @@ static bool run_size(const GradflowPlan *plan, const Options *options, int i, Si
     Progress progress = progress_begin(options, unit);
     double start = clock_seconds();
     run->done = experiment_run(&config, progress_until_interrupt, &progress, &run->experiment, error);
-    progress_end(&progress);
+    progress_end();
     run->seconds = clock_seconds() - start;
     run->bytes = config.streamed ? experiment_streamed_bytes(&config.gpt, config.B, config.T)
                                  : PROGRAM_BYTES + experiment_held_bytes(&config.gpt, config.B, config.T, false);

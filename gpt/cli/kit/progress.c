@@ -37,9 +37,8 @@ void progress_update(int done, int n, void *context)
     char detail[sizeof progress->detail];
     snprintf(detail, sizeof detail, "%.3g a second", rate);
     progress->last = time;
-    progress->shown = true;
     fprintf(stderr, "%sgptape %s: %d of %d %s, %s, %.0f s left%s", progress->terminal ? "\r" : "", progress->command, done, n, progress->unit,
-            progress->detail[0] != '\0' ? progress->detail : detail, left, progress->terminal ? "\033[K" : "\n");
+            progress->detail[0] != '\0' ? progress->detail : detail, left, progress->terminal ? "" : "\n");
     fflush(stderr);
 }
 
@@ -48,7 +47,6 @@ void progress_until_interrupt(int done, int n, void *context)
     Progress *progress = context;
     progress_update(done, n, progress);
     if (interrupted()) {
-        progress_end(progress);
         command_error(progress->command, "interrupted after %d of %d %s", done, n, progress->unit);
         exit(interrupt_status());
     }
@@ -57,13 +55,4 @@ void progress_until_interrupt(int done, int n, void *context)
 void progress_detail(Progress *progress, const char *format, ...)
 {
     FORMAT_ARGUMENTS(progress->detail, sizeof progress->detail, format);
-}
-
-void progress_end(Progress *progress)
-{
-    if (progress->shown && progress->terminal) {
-        fprintf(stderr, "\r\033[K");
-        fflush(stderr);
-    }
-    progress->shown = false;
 }

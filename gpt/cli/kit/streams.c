@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,9 +34,11 @@ typedef struct Filter {
     FILE *terminal;
     char waiting[LONGEST_COLOR]; // the beginning of a character or of an own sequence, which the next write completes
     size_t n_waiting;
+    bool line_begun;
 } Filter;
 
 static Filter filter;
+static FILE *progress_on; // the terminal that shows a line of progress; NULL: none
 
 // The length of one of our sequences at text, "[0m" to "[99m" after the mark; 0 if none is there.
 static size_t own_sequence(const char *text, size_t n)
@@ -77,9 +80,25 @@ static void show(const char *text, size_t n)
     quote_terminal(filter.terminal, text + from, n - from, true);
 }
 
+// Below the line that stdout has begun, if any: the cursor is saved (ESC 7) and restored (ESC 8).
+static void write_progress(const char *text, int n)
+{
+    fprintf(progress_on, filter.line_begun ? "\033D\033[A\0337\r\n%.*s\033[K\0338" : "\r%.*s\033[K", n, text);
+    fflush(progress_on);
+}
+
+void progress_end(void)
+{
+    if (progress_on != NULL) {
+        write_progress("", 0);
+        progress_on = NULL;
+    }
+}
+
 static ssize_t filter_write(void *unused, const char *bytes, size_t n)
 {
     (void)unused;
+    progress_end();
     size_t all = filter.n_waiting + n;
     char *text = memory_allocate(all + 1, "text for the terminal");
     memcpy(text, filter.waiting, filter.n_waiting);
@@ -88,6 +107,7 @@ static ssize_t filter_write(void *unused, const char *bytes, size_t n)
     show(text, all - keep);
     memcpy(filter.waiting, text + all - keep, keep);
     filter.n_waiting = keep;
+    filter.line_begun = all > 0 && text[all - 1] != '\n';
     free(text);
     return fflush(filter.terminal) == 0 ? (ssize_t)n : 0;
 }
@@ -105,11 +125,17 @@ static int filter_close(void *unused)
 
 enum { LONGEST_LINE = 1 << 14, HANGING = 2 };
 
-// A whole line is broken between words; its parts are indented. What ends otherwise is a line of progress.
+// A whole line is broken between words; its parts are indented. What begins with \r is a line of progress, which the next text replaces.
 static ssize_t wrap_write(void *terminal, const char *bytes, size_t n)
 {
     char line[LONGEST_LINE];
     bool whole = n > 0 && n <= LONGEST_LINE && memchr(bytes, '\n', n) == bytes + n - 1;
+    if (n > 0 && bytes[0] == '\r') {
+        progress_on = terminal;
+        write_progress(bytes + 1, (int)fmin((double)n - 1, terminal_columns_of(STDERR_FILENO, LONGEST_LINE) - 1));
+        return (ssize_t)n;
+    }
+    progress_end();
     if (whole) {
         snprintf(line, sizeof line, "%.*s", (int)n - 1, bytes);
         terminal_wrap(terminal, line, 0, terminal_columns_of(STDERR_FILENO, INT_MAX), HANGING);

@@ -103,7 +103,6 @@ static void on_step(const Trainer *trainer, const TrainRow *row, void *context)
 static void on_evaluation(const Trainer *trainer, const double loss[SPLIT_COUNT], void *context)
 {
     Watch *watch = context;
-    progress_end(&watch->progress);
     command_note(watch->options, "step %d: training loss %.4f, validation loss %.4f", trainer->adamw.step, loss[SPLIT_TRAIN], loss[SPLIT_VAL]);
 }
 
@@ -117,7 +116,6 @@ static void on_sample(Trainer *trainer, void *context)
     if (watch->json || trainer->setup.tokenizer == NULL) {
         return;
     }
-    progress_end(&watch->progress);
     if (!trainer_samples(trainer, 1, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &watch->random, &text, &n, &error)) {
         command_note(watch->options, "no sample after step %d: %s", trainer->adamw.step, error.message);
         return;
@@ -244,7 +242,7 @@ static bool run(const Options *options, TrainPlan *plan)
     watch.progress = progress_begin(options, "steps");
     watch.progress.done_before = watch.first_step;
     done = done && train_run(trainer, plan->folder, &watcher, &error);
-    progress_end(&watch.progress);
+    progress_end();
     if (done) {
         draw_timeline(options, plan);
     }
