@@ -16,7 +16,7 @@ ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 # The page may use 256 MB, of which JavaScript and the charts need some.
 ENGINE_MEMORY := 201326592
 ENGINE_CC := clang-19 --target=wasm32-wasi -flto -msimd128 -mbulk-memory
-ENGINE_FLAGS := -nostdlibinc -isystem $(ENGINE)/include -isystem /usr/include/wasm32-wasi -idirafter /usr/include -std=c11 -D_POSIX_C_SOURCE=200809L \
+ENGINE_FLAGS := -nostdlibinc -I$(ENGINE)/include -isystem /usr/include/wasm32-wasi -idirafter /usr/include -std=c11 -D_POSIX_C_SOURCE=200809L \
                 -D_WASI_EMULATED_SIGNAL -DGPTAPE_PLAIN -DENGINE_MEMORY=$(ENGINE_MEMORY) -fno-math-errno -ffp-contract=off \
                 '-DOP_CASES(array)=.cases = 0 ? (array) : 0' '-DPROBES(ROW)=ROW(paths)' '-DREQUIRE(...)=((void)sizeof((_Bool[]){__VA_ARGS__}))' -Wall -Wextra -Wpedantic -I.
 ENGINE_WASM_OPT := --low-memory-unused --zero-filled-memory -Oz --strip-debug --strip-producers --strip-target-features --enable-simd --enable-bulk-memory \
