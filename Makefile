@@ -118,11 +118,11 @@ LIBRARIES := $(foreach name,gptape gptape64,$(BUILD)/lib$(name).a $(BUILD)/lib$(
 PROGRAMS := $(BUILD)/gptape $(BUILD)/gptape64
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(PLUGINS)
 
-# This file changes only when the compiler or its flags do: then everything is recompiled.
+# This file changes only when the compiler or its flags do, here or in a line about them below: then everything is recompiled.
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
-	@mkdir -p $(@D)
-	@new=$@.$$$$; echo '$(CC) $(FLAGS) $(QUICK) $(BRIEF) $(LDFLAGS) $(LIBS)' > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
+	@mkdir -p $(@D); new=$@.$$$$; { echo '$(CC) $(FLAGS) $(QUICK) $(BRIEF) $(LDFLAGS) $(LIBS)'; \
+	    grep -E 'FLAGS|FAST|FULL_INFO|COMPILE|OPTIMIZE' Makefile; } > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
 	    echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; fi
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
@@ -369,8 +369,8 @@ PUBLIC_HEADERS := $(filter-out gpt/base/base.h,$(wildcard $(foreach folder,$(FOL
 PAGES := man/man1/gptape.1 bash-completion/completions/gptape zsh/site-functions/_gptape
 
 # What is different for the users of the two libraries: in pkg-config's file.
-gptape_PC := s|@CFLAGS@||; s|@LIBS@|$(strip -lcjson -lpcre2-8 $(ONEDNN) -lm)|
-gptape64_PC := s|@CFLAGS@|-DGPTAPE_DOUBLE|; s|@LIBS@|-lcjson -lpcre2-8 -lm|
+gptape_PC := s|@CFLAGS@||; s|@LIBS@|$(strip $(LIBS))|
+gptape64_PC := s|@CFLAGS@|-DGPTAPE_DOUBLE|; s|@LIBS@|$(filter-out $(ONEDNN),$(LIBS))|
 
 install: $(LIBRARIES) $(PROGRAMS) $(PLUGINS)
 	install -D -t '$(TO)/bin' $(PROGRAMS)
