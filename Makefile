@@ -51,7 +51,7 @@ FUZZ_NEEDS := $(NEEDED) clang libclang-rt-14-dev
 NOTEBOOK_NEEDS := $(DEMO_NEEDS) clang-tools-19 python3-clang python3-ipykernel python3-nbconvert
 MISSING := $(shell CC='$(CC) $(CFLAGS)' .ci/packages missing $(NEEDED) libdnnl-dev)
 LACKING := $(filter $(NEEDED),$(MISSING))
-ONEDNN := $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl -lgomp)
+ONEDNN ?= $(if $(filter libdnnl-dev,$(MISSING)),,-ldnnl -lgomp)
 
 # Each kind of build has a folder of its own, so that switching between them recompiles nothing.
 CLANG := $(findstring clang,$(shell $(CC) --version 2> /dev/null))
@@ -133,7 +133,7 @@ FULL_INFO := $(FAST) nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debug
 $(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
 
 COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) $(if $(filter $(FULL_INFO),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
-LINK = @echo 'ld $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^
+LINK = @echo 'ld $@'; mkdir -p $(@D); link() { $(CC) $(FLAGS) $(LDFLAGS) -o $@.new $^ "$$@" && mv $@.new $@; }; link
 
 $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
 

@@ -1,6 +1,7 @@
 // run.c: see run.h.
 
 #include "tests/cli/run.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
@@ -94,6 +95,18 @@ void run_free(Run *run)
     free(run->err);
     run->out = NULL;
     run->err = NULL;
+}
+
+void install_into(const char *prefix)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "prefix=\"$PWD/%s\" && cd '%s' && "
+             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u TSAN -u DEBUG flock Makefile make install PREFIX=\"$prefix\"",
+             prefix, folder_home());
+    Run run = run_shell(command);
+    ck_assert_msg(run.status == 0, "make install: %s%s", run.out, run.err);
+    run_free(&run);
 }
 
 void make_command(void)

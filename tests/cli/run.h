@@ -24,6 +24,9 @@ void run_free(Run *run);
 // From here on a shell finds gptape as a command: by a link in bin/, which is made in the current folder.
 void make_command(void);
 
+// Runs make install with this PREFIX, in the current folder, as a user who has just built gptape. One at a time: it may have to build, with SAN=1.
+void install_into(const char *prefix);
+
 int text_lines(const char *text); // its lines; one that does not end in a newline counts as well
 
 // Check assertions: the exit status, and that nothing or exactly one line came on stderr, "gptape...", holding part.

@@ -110,15 +110,11 @@ START_TEST(a_program_is_linked_with_either_library)
                         " 'printf(\"%zu %s %.17g\\n\", sizeof(Real), REAL_NAME, (double)y->data[0]); return 0; }' > program.c");
     assert_quiet(&run);
     run_free(&run);
-    char command[4096];
-    snprintf(
-        command, sizeof command,
-        "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX=\"$PWD/prefix\" > install.log 2>&1 && "
+    install_into("prefix");
+    run = run_shell(
         "export PKG_CONFIG_PATH=\"$PWD/prefix/lib/pkgconfig\" LD_LIBRARY_PATH=\"$PWD/prefix/lib\" && for name in gptape gptape64; do "
         "eval cc program.c $(pkg-config --cflags --libs $name) -o program && ldd program | grep -q lib$name.so.0 && ./program || exit 1; "
-        "done; prefix/bin/gptape gradcheck --quiet > /dev/null && prefix/bin/gptape gradflow --depth 2 --seeds 1 --plot none --json --precision f64",
-        folder_home());
-    run = run_shell(command);
+        "done; prefix/bin/gptape gradcheck --quiet > /dev/null && prefix/bin/gptape gradflow --depth 2 --seeds 1 --plot none --json --precision f64");
     assert_succeeded(&run);
     assert_has(&run, run.out, "4 float32 0.33333334326744");
     assert_has(&run, run.out, "8 float64 0.33333333333333331");

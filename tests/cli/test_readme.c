@@ -151,13 +151,12 @@ static void run_program(const char *prefix, const char *eval)
     ck_assert_ptr_nonnull(file);
     fputs(block, file);
     ck_assert_int_eq(fclose(file), 0);
+    install_into(prefix);
     snprintf(command, sizeof command,
-             "prefix='%s/%s' && "
-             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX=\"$prefix\" > install.log 2>&1 && "
-             "export PKG_CONFIG_PATH=\"$prefix/lib/pkgconfig\" && "
+             "prefix='%s/%s' && export PKG_CONFIG_PATH=\"$prefix/lib/pkgconfig\" && "
              "%s cc -std=c11 -Wall -Wextra -Wpedantic -Werror example.c $(pkg-config --cflags --libs gptape) -o example && "
              "LD_LIBRARY_PATH=\"$prefix/lib\" ./example",
-             folder_path(), prefix, folder_home(), eval);
+             folder_path(), prefix, eval);
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "the program in README.md: %s%s", run.out, run.err);
     keep_output(&run);

@@ -20,7 +20,6 @@ static const char program[] = "#include <tensor/tensor.h>\n"
 
 START_TEST(commands_exist_before_the_program_runs)
 {
-    char command[4096];
     if (gdb_missing(__func__)) {
         return;
     }
@@ -29,14 +28,12 @@ START_TEST(commands_exist_before_the_program_runs)
     ck_assert_ptr_nonnull(file);
     fputs(program, file);
     ck_assert_int_eq(fclose(file), 0);
-    snprintf(command, sizeof command,
-             "env -u MAKEFLAGS -u MAKELEVEL -u SAN -u DEBUG make -C '%s' install PREFIX=\"$PWD/a prefix\" > install.log 2>&1 && "
-             "export PKG_CONFIG_PATH=\"$PWD/a prefix/lib/pkgconfig\" LD_LIBRARY_PATH=\"$PWD/a prefix/lib\" && "
-             "eval cc -g program.c $(pkg-config --cflags --libs gptape) -o program && ldd program | grep -q libgptape.so.0 && "
-             "gdb -nx -q -batch -iex 'set auto-load safe-path /' -iex 'set debuginfod enabled off' -ex gptape -ex 'break-op softmax' -ex run "
-             "-ex finish -ex tape program 2>&1",
-             folder_home());
-    Run run = run_shell(command);
+    install_into("a prefix");
+    Run run = run_shell(
+        "export PKG_CONFIG_PATH=\"$PWD/a prefix/lib/pkgconfig\" LD_LIBRARY_PATH=\"$PWD/a prefix/lib\" && "
+        "eval cc -g program.c $(pkg-config --cflags --libs gptape) -o program && ldd program | grep -q libgptape.so.0 && "
+        "gdb -nx -q -batch -iex 'set auto-load safe-path /' -iex 'set debuginfod enabled off' -ex gptape -ex 'break-op softmax' -ex run "
+        "-ex finish -ex tape program 2>&1");
     const char *at = run.out;
     assert_said(&at, "break-op        Stop where an operation begins.\n");
     assert_said(&at, "gptape's library is not loaded yet: the breakpoint takes effect once it is.\n");
