@@ -2,6 +2,7 @@
 
 #include "gpt/base/base.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ const char *plural(double count)
 
 bool memory_check(double bytes, const char *what, Error *error)
 {
-    double available = memory_available();
+    enum { SMALL = 1 << 20 }; // reading the system's files takes longer than a small allocation, which reports its own failure
+    double available = bytes <= SMALL ? INFINITY : memory_available();
     return bytes <= available
         || error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what, BYTES_STRING(bytes),
                      BYTES_STRING(available));
