@@ -65,8 +65,8 @@ end
 document stop-5
 5. The loss of the model on the prompt has been computed.
 
-    print $             the loss
-    print log(256)      the loss of a model for which all 256 bytes are equally likely
+    print $                     the loss
+    print (double)log(256.0)    the loss of a model for which all 256 bytes are equally likely
 
 That was the last stop: continue runs to the end.
 end

@@ -13,13 +13,24 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COMMAND = 2048 };
+enum { COMMAND = 2048, TYPED = 1 << 14 };
+
+// Looked for once: gdb_prepare asks before the tests fork.
+static bool gdb_here(void)
+{
+    static bool asked, here;
+    if (!asked) {
+        Run run = run_shell("gdb -nx -batch -ex 'python print(6 * 7)'");
+        here = strcmp(run.out, "42\n") == 0;
+        asked = true;
+        run_free(&run);
+    }
+    return here;
+}
 
 bool gdb_missing(const char *function)
 {
-    Run run = run_shell("gdb -nx -batch -ex 'python print(6 * 7)'");
-    bool here = strcmp(run.out, "42\n") == 0;
-    run_free(&run);
+    bool here = gdb_here();
     if (!here) {
         skip(function, "there is no gdb with Python");
     }
@@ -71,6 +82,7 @@ void gdb_prepare(const char *programs)
     Run run = run_shell(command);
     ck_assert_msg(run.status == 0, "make DEBUG=1: %s", run.out);
     run_free(&run);
+    gdb_here();
 }
 
 // LeakSanitizer can't look for leaks in what a debugger holds.
@@ -85,8 +97,8 @@ char *gdb_run_with(const char *options, int build, const char *program, const ch
     ck_assert_int_eq(close(file), 0);
     folder_of(build, folder);
     snprintf(command, sizeof command,
-             "TERM=${GDB_TERM:-dumb} ASAN_OPTIONS=detect_leaks=0 timeout 120 gdb -nx -q -iex 'set auto-load safe-path /' "
-             "-iex 'set debuginfod enabled off' -iex 'set width 0' %s --args %s/%s < %s 2>&1",
+             "TERM=${GDB_TERM:-dumb} ASAN_OPTIONS=detect_leaks=0 timeout 120 gdb -nx -q -ix tests/debugger/.gdbinit "
+             "-iex 'set auto-load safe-path /' -iex 'set width 0' %s --args %s/%s < %s 2>&1",
              options, folder, program, script);
     Run run = run_shell(command);
     ck_assert_int_eq(unlink(script), 0);
@@ -97,6 +109,42 @@ char *gdb_run_with(const char *options, int build, const char *program, const ch
 char *gdb_run(int build, const char *program, const char *commands)
 {
     return gdb_run_with("", build, program, commands);
+}
+
+#define SCRIPT_END "-- end of a script --"
+
+static void check_answers(const GdbScript *script, const char *answers)
+{
+    const char *at = answers;
+    for (const char *const *part = script->said; *part != NULL; part++) {
+        const char *found = strstr(at, *part);
+        ck_assert_msg(found != NULL, "after\n%s\"%s\" is not in:\n%.2000s", script->commands, *part, at);
+        at = found + strlen(*part);
+    }
+    assert_not_said(answers, "Traceback");
+    assert_not_said(answers, "Python Exception");
+}
+
+char *gdb_check(int build, const char *program, const GdbScript *scripts, size_t n)
+{
+    char typed[TYPED] = "";
+    for (size_t i = 0; i < n; i++) {
+        size_t used = strlen(typed);
+        int length = snprintf(typed + used, sizeof typed - used, "%secho " SCRIPT_END "\n", scripts[i].commands);
+        ck_assert_uint_lt(used + (size_t)length, sizeof typed);
+    }
+    char *said = gdb_run(build, program, typed);
+    hide_addresses(said);
+    char *at = said;
+    for (size_t i = 0; i < n; i++) {
+        char *end = strstr(at, SCRIPT_END);
+        ck_assert_msg(end != NULL, "gdb ended within\n%s%.2000s", scripts[i].commands, at);
+        *end = '\0';
+        check_answers(&scripts[i], at);
+        *end = SCRIPT_END[0];
+        at = end + strlen(SCRIPT_END);
+    }
+    return said;
 }
 
 void assert_said(const char **text, const char *part)

@@ -4,6 +4,7 @@
 #define GPTAPE_TESTS_DEBUGGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // Every test runs on the build that is tested and on the one for the debugger, where they are not the same.
 enum { BUILD_TESTED, BUILD_DEBUG, BUILD_COUNT };
@@ -26,6 +27,16 @@ char *gdb_run(int build, const char *program, const char *commands);
 
 // The same with gdb options before the program.
 char *gdb_run_with(const char *options, int build, const char *program, const char *commands);
+
+// What is typed, and what is to be read of the answers, in this order.
+typedef struct GdbScript {
+    const char *commands;
+    const char *said[20];
+} GdbScript;
+
+// Types n scripts in one gdb, one after the other, and fails unless each is answered as it says, without an error of Python's: starting gdb
+// takes longer than most answers. Addresses are hidden. Returns all of the output, for the caller to free.
+char *gdb_check(int build, const char *program, const GdbScript *scripts, size_t n);
 
 // Fails unless part is in *text, which then moves behind it, so that a row of them is a row in the text, too.
 void assert_said(const char **text, const char *part);

@@ -116,154 +116,83 @@ static void prepare(void)
     gdb_prepare("tests/debugger/test_stepping examples/shortcut");
 }
 
-START_TEST(break_op_stops_where_it_begins)
-{
-    if (gdb_missing(__func__)) {
-        return;
-    }
-    char *said = gdb_run(_i, SELF " walk", "break-op gelu\nbreak-op linear other\nrun\nup\ncontinue\n");
-    const char *at = said;
-    hide_addresses(said);
-    assert_said(&at, ", tensor_gelu (x=");
-    assert_said(&at, "(gdb) #1  0x_ in activation_forward (");
-    assert_said(&at, "exited normally");
-    free(said);
-    said = gdb_run(_i, SELF " walk", "break-op tensor_linear layer\nrun\n");
-    at = said;
-    hide_addresses(said);
-    assert_said(&at, ", tensor_linear (x=");
-    assert_said(&at, "0x_ x (2, 3), weight=");
-    free(said);
-}
-END_TEST
+// One row after the other, in one gdb. A program is ended and its breakpoints are deleted by ANEW.
+#define ANEW "kill\ndelete\n"
+#define STEP_TWICE "backward-step\nbackward-step\ncontinue\n"
+#define FIRST "  to input 0  b (2, 2)  |grad| "
+#define SECOND "  to input 1  b (2, 2)  |grad| "
+#define HIT_ONCE "\tbreakpoint already hit 1 time\n"
 
-START_TEST(break_backward_stops_at_the_node)
-{
-    static const char *const wanted[] = {"3", "y", "add"};
-    if (gdb_missing(__func__)) {
-        return;
-    }
-    for (int i = 0; i < 3; i++) {
-        char commands[128];
-        snprintf(commands, sizeof commands, "break-backward %s\nrun\ngrad node->output\ncontinue\n", wanted[i]);
-        char *said = gdb_run(_i, SELF " walk", commands);
-        const char *at = said;
-        hide_addresses(said);
-        assert_said(&at, ", node_backward (node=");
-        assert_said(&at, "0x_ node 3 add) at tensor/backward.c:");
-        assert_said(&at, "(gdb) dL/d(y) (2, 3)\n    mean |grad| 0.1667  max |grad| 0.1667  |grad| 0.4082\n");
-        assert_said(&at, "exited normally");
-        free(said);
-    }
-}
-END_TEST
+static const GdbScript scripts[] = {
+    // Before the program runs nothing can be checked; its first backward pass then shows what does not exist.
+    {"break-backward 99\nbreak-backward layr\nbreak-backward y\nbreak-backward gelu\n",
+     {"(gdb) no nodes yet: the first backward pass will show whether there is a node 99.\nBreakpoint 1 at ",
+      "(gdb) no nodes yet: the first backward pass will show whether there is a node layr.\nBreakpoint 2 at ",
+      "(gdb) no nodes yet: the first backward pass will show whether there is a node y.\nBreakpoint 3 at ", "(gdb) Breakpoint 4 at "}},
+    {"break-backward 3\nbreak-backward add\nbreak-op gelu\nbreak-op linear other\nbreak-op tensor_linear layer\nrun\n",
+     {"Breakpoint 5 at ", "Breakpoint 6 at ", "Breakpoint 7 at ", "Breakpoint 8 at ", "Breakpoint 9 at ",
+      "\nBreakpoint 9, tensor_linear (x=", "0x_ x (2, 3), weight="}},
+    {"continue\nup\n", {"\nBreakpoint 7, tensor_gelu (x=", "(gdb) #1  0x_ in activation_forward ("}},
+    {"continue\ngrad node->output\n",
+     {"\nbreak-backward 99, in the first backward pass: there is no node 99: the tape has 5 nodes, counted from 0\n"
+      "break-backward layr, in the first backward pass: unknown node 'layr' (did you mean layer?)\n\n" // and of y nothing
+      "Breakpoint 3, node_backward (node=",
+      "0x_ node 3 add) at tensor/backward.c:", "(gdb) dL/d(y) (2, 3)\n    mean |grad| 0.1667  max |grad| 0.1667  |grad| 0.4082\n"}},
+    {"info breakpoints\n", // y, 3 and add are the same node, and no other was there
+     {"\n3 ", HIT_ONCE "4 ", "\n5 ", HIT_ONCE "6 ", HIT_ONCE "7 ", HIT_ONCE "8 ", "\n9 ", HIT_ONCE}},
+    {"continue\ncontinue\n", {"\nBreakpoint 4, node_backward (node=", "node 2 gelu", "exited normally"}},
+    // A causal mask is no NaN.
+    {"delete\nbackward-step\nbreak look\nrun\nbreak-nan\nbackward-step\nbackward-step\nbackward-step\nbackward-step\nbackward-step\n"
+     "clear look\nbackward-step\n",
+     {"(gdb) the program is not running (start it with run or start)\n", "(gdb) node 4 mean () ", "(gdb) node 3 add (2, 3) ",
+      "  to input 0  x (2, 3)          |grad| 0.4082  [0.1667, 0.1667, 0.1667, ...]\n"
+      "  to input 1  of node 2 (2, 3)  |grad| 0.4082  [0.1667, 0.1667, 0.1667, ...]\n",
+      "(gdb) node 2 gelu (2, 3) ", "(gdb) node 1 linear (2, 3) in layer ", "  to input 0  x (2, 3) ", "], total |grad| ",
+      ", look (at=", "The program has ended; the backward pass had no other node.\n"}},
+    {"delete\nset args diverge\nbreak-nan\nrun\ntensor x\n" ANEW,
+     {"tensor_log: 2 of 6 values are NaN, first at [0, 2]; input 0 x (2, 3): finite, -2 to 2  [tests/debugger/test_stepping.c:", ", diverge()]\n",
+      "in diverge () at tests/debugger/test_stepping.c:", "    Tensor *bad = tensor_log(x);\n(gdb) x (2, 3)"}},
+    {"set args diverge-backward\nbreak look\nbreak-nan\nrun\n" ANEW,
+     {"tensor_pow, backward of node 0: gradient of input 0: 2 of 2 values are inf, first at [0]; ", ", diverge_backward()]\n",
+      "in diverge_backward () at tests/debugger/test_stepping.c:", "    tensor_backward(tensor_sum(root));\n"}},
+    // What b got from each of its two uses, first and second, by node: sums follow the operations on the tape.
+    {"set args use-twice\nbreak tensor_backward\nrun\n", {", tensor_backward ("}},
+    {STEP_TWICE, {"(gdb) node 0 add ", FIRST "2  [1, 1, 1, ...]\n", SECOND "2  [1, 1, 1, ...], total |grad| 4\n"}},
+    {STEP_TWICE, {"(gdb) node 2 sub ", FIRST "2  [1, 1, 1, ...]\n", SECOND "2  [-1, -1, -1, ...], total |grad| 0\n"}},
+    {STEP_TWICE, {"(gdb) node 4 mul ", FIRST "5.477  [1, 2, 3, ...]\n", SECOND "5.477  [1, 2, 3, ...], total |grad| 10.95\n"}},
+    {STEP_TWICE, {"(gdb) node 6 div ", FIRST "1.193  [1, 0.5, 0.3333, ...]\n", SECOND "1.193  [-1, -0.5, -0.3333, ...], total |grad| 0\n"}},
+    {STEP_TWICE, {"(gdb) node 8 matmul ", FIRST "10.77  [3, 7, 3, ...]\n", SECOND "10.2  [4, 4, 6, ...], total |grad| 20.49\n"}},
+    {STEP_TWICE, {"(gdb) node 10 concat ", FIRST "2  [1, 1, 1, ...]\n", SECOND "2  [1, 1, 1, ...], total |grad| 4\n"}},
+    {STEP_TWICE, {"(gdb) node 12 linear ", FIRST "10.2  [4, 6, 4, ...]\n", SECOND "10.2  [4, 6, 4, ...], total |grad| 20.4\n"}},
+};
 
-// Before the program runs nothing can be checked; its first backward pass then shows what does not exist.
-START_TEST(break_backward_is_checked_once_there_is_a_tape)
+START_TEST(breakpoints_stop_and_steps_show)
 {
-    if (gdb_missing(__func__)) {
-        return;
+    if (!gdb_missing(__func__)) {
+        free(gdb_check(_i, SELF " walk", scripts, sizeof scripts / sizeof scripts[0]));
     }
-    char *said = gdb_run(_i, SELF " walk",
-                         "break-backward 99\nbreak-backward layr\nbreak-backward y\nbreak-backward gelu\nrun\ncontinue\ncontinue\n");
-    const char *at = said;
-    assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node 99.\nBreakpoint 1 at ");
-    assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node layr.\nBreakpoint 2 at ");
-    assert_said(&at, "(gdb) no nodes yet: the first backward pass will show whether there is a node y.\nBreakpoint 3 at ");
-    assert_said(&at, "(gdb) Breakpoint 4 at ");
-    assert_said(&at, "break-backward 99, in the first backward pass: there is no node 99: the tape has 5 nodes, counted from 0\n");
-    assert_said(&at, "break-backward layr, in the first backward pass: unknown node 'layr' (did you mean layer?)\n");
-    assert_said(&at, "node 3 add");
-    assert_said(&at, "node 2 gelu");
-    assert_said(&at, "exited normally");
-    assert_not_said(said, "break-backward y, in");
-    free(said);
 }
 END_TEST
 
 // The second network of the example, with shortcuts: what arrived at the addition of layer 18 arrives unchanged at the start of its
 // branch, and the input of the layer receives both paths.
+static const GdbScript with_shortcuts[] = {
+    {"break-backward layers.18\nbreak-backward 56\nrun\ncontinue\ninfo breakpoints\ndelete\nbackward-step\nbackward-step\nbackward-step\n",
+     {"node 36 linear", // without shortcuts, first
+      "node 56 add",
+      "(gdb) node 56 add (1, 3)  [examples/shortcut.c:", "\n  arrived                        |grad| 1.346  [1.217, -0.0883, -0.5681]\n",
+      "  to input 0  of node 53 (1, 3)  |grad| 1.346  [1.217, -0.0883, -0.5681]\n",
+      "  to input 1  of node 55 (1, 3)  |grad| 1.346  [1.217, -0.0883, -0.5681]\n", "(gdb) node 55 gelu (1, 3)",
+      "(gdb) node 54 linear (1, 3) in layers.18",
+      "  to input 0  of node 53 (1, 3)        |grad| 0.4369  [0.2436, -0.3223, -0.1663], total |grad| 1.685\n",
+      "  to input 1  layers.18.weight (3, 3)  |grad| "}},
+};
+
 START_TEST(backward_step_shows_what_flows)
 {
-    if (gdb_missing(__func__)) {
-        return;
+    if (!gdb_missing(__func__)) {
+        free(gdb_check(_i, "examples/shortcut", with_shortcuts, 1));
     }
-    char *said = gdb_run(_i, "examples/shortcut",
-                         "break-backward layers.18\nbreak-backward 56\nrun\ncontinue\ninfo breakpoints\n"
-                         "delete\nbackward-step\nbackward-step\nbackward-step\n");
-    const char *at = said;
-    assert_said(&at, "node 36 linear"); // without shortcuts, first
-    assert_said(&at, "node 56 add");
-    assert_said(&at, "(gdb) node 56 add (1, 3)  [examples/shortcut.c:");
-    assert_said(&at, "\n  arrived                        |grad| 1.346  [1.217, -0.0883, -0.5681]\n");
-    assert_said(&at, "  to input 0  of node 53 (1, 3)  |grad| 1.346  [1.217, -0.0883, -0.5681]\n");
-    assert_said(&at, "  to input 1  of node 55 (1, 3)  |grad| 1.346  [1.217, -0.0883, -0.5681]\n");
-    assert_said(&at, "(gdb) node 55 gelu (1, 3)");
-    assert_said(&at, "(gdb) node 54 linear (1, 3) in layers.18");
-    assert_said(&at, "  to input 0  of node 53 (1, 3)        |grad| 0.4369  [0.2436, -0.3223, -0.1663], total |grad| 1.685\n");
-    assert_said(&at, "  to input 1  layers.18.weight (3, 3)  |grad| ");
-    free(said);
-}
-END_TEST
-
-START_TEST(backward_step_ends_with_the_program)
-{
-    if (gdb_missing(__func__)) {
-        return;
-    }
-    char *said = gdb_run(_i, SELF " walk",
-                         "backward-step\nbreak look\nrun\nbackward-step\nbackward-step\nbackward-step\nbackward-step\n"
-                         "backward-step\ndelete\nbackward-step\n");
-    const char *at = said;
-    assert_said(&at, "(gdb) the program is not running (start it with run or start)\n");
-    assert_said(&at, "(gdb) node 4 mean () ");
-    assert_said(&at, "(gdb) node 3 add (2, 3) ");
-    assert_said(&at, "  to input 0  x (2, 3)          |grad| 0.4082  [0.1667, 0.1667, 0.1667, ...]\n"
-                     "  to input 1  of node 2 (2, 3)  |grad| 0.4082  [0.1667, 0.1667, 0.1667, ...]\n");
-    assert_said(&at, "(gdb) node 2 gelu (2, 3) ");
-    assert_said(&at, "(gdb) node 1 linear (2, 3) in layer ");
-    assert_said(&at, "  to input 0  x (2, 3) ");
-    assert_said(&at, "], total |grad| ");
-    assert_said(&at, "Breakpoint 1, look (at=");
-    assert_said(&at, "The program has ended; the backward pass had no other node.\n");
-    free(said);
-}
-END_TEST
-
-// What b got from each of its two uses, first and second, by node: sums follow the operations on the tape.
-START_TEST(each_use_of_a_tensor_has_its_share)
-{
-    static const struct {
-        const char *op;
-        const char *shares[2];
-    } uses[] = {
-        {"add", {"|grad| 2  [1, 1, 1, ...]\n", "|grad| 2  [1, 1, 1, ...], total |grad| 4\n"}},
-        {"sub", {"|grad| 2  [1, 1, 1, ...]\n", "|grad| 2  [-1, -1, -1, ...], total |grad| 0\n"}},
-        {"mul", {"|grad| 5.477  [1, 2, 3, ...]\n", "|grad| 5.477  [1, 2, 3, ...], total |grad| 10.95\n"}},
-        {"div", {"|grad| 1.193  [1, 0.5, 0.3333, ...]\n", "|grad| 1.193  [-1, -0.5, -0.3333, ...], total |grad| 0\n"}},
-        {"matmul", {"|grad| 10.77  [3, 7, 3, ...]\n", "|grad| 10.2  [4, 4, 6, ...], total |grad| 20.49\n"}},
-        {"concat", {"|grad| 2  [1, 1, 1, ...]\n", "|grad| 2  [1, 1, 1, ...], total |grad| 4\n"}},
-        {"linear", {"|grad| 10.2  [4, 6, 4, ...]\n", "|grad| 10.2  [4, 6, 4, ...], total |grad| 20.4\n"}},
-    };
-    if (gdb_missing(__func__)) {
-        return;
-    }
-    char commands[1024] = "break tensor_backward\nrun\n";
-    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
-        strcat(commands, "backward-step\nbackward-step\ncontinue\n");
-    }
-    char *said = gdb_run(_i, SELF " use-twice", commands);
-    const char *at = said;
-    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
-        char title[32];
-        snprintf(title, sizeof title, "(gdb) node %zu %s ", 2 * i, uses[i].op);
-        assert_said(&at, title);
-        assert_said(&at, "  to input 0  b (2, 2)  ");
-        ck_assert_int_eq(strncmp(at, uses[i].shares[0], strlen(uses[i].shares[0])), 0);
-        assert_said(&at, "  to input 1  b (2, 2)  ");
-        ck_assert_int_eq(strncmp(at, uses[i].shares[1], strlen(uses[i].shares[1])), 0);
-    }
-    free(said);
 }
 END_TEST
 
@@ -287,32 +216,6 @@ START_TEST(step_reaches_the_loop)
 }
 END_TEST
 
-START_TEST(break_nan_stops_on_the_line)
-{
-    if (gdb_missing(__func__)) {
-        return;
-    }
-    char *said = gdb_run(_i, SELF " diverge", "break-nan\nrun\ntensor x\n");
-    const char *at = said;
-    assert_said(&at, "tensor_log: 2 of 6 values are NaN, first at [0, 2]; input 0 x (2, 3): finite, -2 to 2  [tests/debugger/test_stepping.c:");
-    assert_said(&at, ", diverge()]\n");
-    assert_said(&at, "in diverge () at tests/debugger/test_stepping.c:");
-    assert_said(&at, "    Tensor *bad = tensor_log(x);\n(gdb) x (2, 3)");
-    free(said);
-    said = gdb_run(_i, SELF " diverge-backward", "break look\nbreak-nan\nrun\n");
-    at = said;
-    assert_said(&at, "tensor_pow, backward of node 0: gradient of input 0: 2 of 2 values are inf, first at [0]; ");
-    assert_said(&at, ", diverge_backward()]\n");
-    assert_said(&at, "in diverge_backward () at tests/debugger/test_stepping.c:");
-    assert_said(&at, "    tensor_backward(tensor_sum(root));\n");
-    free(said);
-    said = gdb_run(_i, SELF " walk", "break look\nrun\nbreak-nan\ndelete 1\ncontinue\n"); // a causal mask is no NaN
-    at = said;
-    assert_said(&at, "exited normally");
-    free(said);
-}
-END_TEST
-
 int main(int argc, char **argv)
 {
     for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof programs[0]; i++) {
@@ -323,13 +226,8 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("stepping in gdb");
     TCase *tests = case_create(suite, "commands");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
-    tcase_add_loop_test(tests, break_op_stops_where_it_begins, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, break_backward_stops_at_the_node, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, break_backward_is_checked_once_there_is_a_tape, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, breakpoints_stop_and_steps_show, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, backward_step_shows_what_flows, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, backward_step_ends_with_the_program, 0, BUILD_COUNT);
-    tcase_add_loop_test(tests, each_use_of_a_tensor_has_its_share, 0, BUILD_COUNT);
     tcase_add_test(tests, step_reaches_the_loop);
-    tcase_add_loop_test(tests, break_nan_stops_on_the_line, 0, BUILD_COUNT);
     return suite_run(suite);
 }

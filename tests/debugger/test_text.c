@@ -57,68 +57,59 @@ static void prepare(void)
 }
 
 // Each tensor is drawn in the terminal and as a picture, and printed: its label is shown, with escapes for what is not printable.
-START_TEST(a_label_is_shown_and_not_run)
-{
-    static const struct {
-        const char *tensor;
-        const char *shown;
-    } labels[] = {
-        {"every_byte", "\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x08\\t\\n\\x0b\\x0c\\r"},
-        {"commands", "`touch " MARK "` $(touch " MARK ") @touch"},
-        {"percents", "50% %s %n %%"},
-        {"lines", "a\\nset output '|touch " MARK "'\\n!touch " MARK "\\nEND"},
-        {"quotes", "it's \"quoted\" '; system 'touch " MARK "'; #"},
-        {"marks", "\\u202eevil \\x1b[31mred \\xff\\xfe"},
-        {"large", "xxxxxxxxxx"},
-    };
-    char script[512];
-    if (gdb_missing(__func__)) {
-        return;
-    }
-    const char *tensor = labels[_i].tensor;
-    snprintf(script, sizeof script, "break look\nrun\nplot %s\nplot %s gptape-test.svg\nplot %s[0]\nheat %s\ntensor %s\nprint %s\n", tensor, tensor,
-             tensor, tensor, tensor, tensor);
-    char *said = gdb_run(BUILD_DEBUG, SELF, script);
-    const char *at = said;
-    assert_not_said(said, "gnuplot failed");
-    assert_not_said(said, "Python Exception");
-    char title[32];
-    snprintf(title, sizeof title, "%.30s", labels[_i].shown);
-    assert_said(&at, title);       // the title of the plot in the terminal, which may be cut,
-    assert_said(&at, "1 ###B###"); // and its row 1
-    assert_said(&at, "drew gptape-test.svg\n");
-    for (int i = 0; i < 3; i++) { // heat, tensor and print
-        assert_said(&at, labels[_i].shown);
-    }
-    ck_assert_int_ne(access(MARK, F_OK), 0);
-    for (const char *c = said; *c != '\0'; c++) {
-        ck_assert_msg((unsigned char)*c >= ' ' || *c == '\n' || *c == '\t', "byte %d of the label is printed", *c);
-    }
-    free(said);
-    Run picture = run_shell("cat gptape-test.svg");
-    ck_assert_ptr_nonnull(strstr(picture.out, "</svg>"));
-    run_free(&picture);
-    unlink("gptape-test.svg");
-}
-END_TEST
+static const struct {
+    const char *tensor;
+    const char *shown;
+    const char *title; // of the plot in the terminal, which may be cut
+} labels[] = {
+    {"every_byte", "\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x08\\t\\n\\x0b\\x0c\\r", "\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x"},
+    {"commands", "`touch " MARK "` $(touch " MARK ") @touch", "`touch gptape-test-ran` $(touc"},
+    {"percents", "50% %s %n %%", "50% %s %n %%"},
+    {"lines", "a\\nset output '|touch " MARK "'\\n!touch " MARK "\\nEND", "a\\nset output '|touch gptape-t"},
+    {"quotes", "it's \"quoted\" '; system 'touch " MARK "'; #", "it's \"quoted\" '; system 'touch"},
+    {"marks", "\\u202eevil \\x1b[31mred \\xff\\xfe", "\\u202eevil \\x1b[31mred \\xff\\x"},
+    {"large", "xxxxxxxxxx", "xxxxxxxxxx"},
+};
 
 // gnuplot would run what follows a | in its set output.
-START_TEST(a_file_name_is_not_run)
+static const char *const names[] = {"|touch${IFS}" MARK ";.svg", "`touch${IFS}" MARK "`.svg", "it's%d.svg", "';!touch${IFS}" MARK ";'.svg"};
+
+enum { LABELS = sizeof labels / sizeof labels[0], NAMES = sizeof names / sizeof names[0] };
+
+START_TEST(a_label_or_a_file_name_is_shown_and_not_run)
 {
-    static const char *const names[] = {"|touch${IFS}" MARK ";.svg", "`touch${IFS}" MARK "`.svg", "it's%d.svg", "';!touch${IFS}" MARK ";'.svg"};
-    char script[512];
-    char line[128];
+    GdbScript scripts[1 + LABELS + NAMES] = {{"break look\nrun\n", {"Breakpoint 1, look ()"}}};
+    char text[LABELS + NAMES][2][256];
     if (gdb_missing(__func__)) {
         return;
     }
-    snprintf(script, sizeof script, "break look\nrun\nplot percents %s\n", names[_i]);
-    char *said = gdb_run(BUILD_DEBUG, SELF, script);
-    const char *at = said;
-    snprintf(line, sizeof line, "drew %s\n", names[_i]);
-    assert_said(&at, line);
+    for (int i = 0; i < LABELS; i++) {
+        const char *tensor = labels[i].tensor;
+        const char *shown = labels[i].shown;
+        snprintf(text[i][0], sizeof text[i][0], "plot %s\nplot %s gptape-test-%d.svg\nplot %s[0]\nheat %s\ntensor %s\nprint %s\n", tensor, tensor,
+                 i, tensor, tensor, tensor, tensor);
+        snprintf(text[i][1], sizeof text[i][1], "drew gptape-test-%d.svg\n", i);
+        scripts[1 + i] = (GdbScript){text[i][0], {labels[i].title, "1 ###B###", text[i][1], shown, shown, shown}}; // heat, tensor and print
+    }
+    for (int i = 0; i < NAMES; i++) {
+        char(*of_name)[256] = text[LABELS + i];
+        snprintf(of_name[0], sizeof of_name[0], "plot percents %s\n", names[i]);
+        snprintf(of_name[1], sizeof of_name[1], "drew %s\n", names[i]);
+        scripts[1 + LABELS + i] = (GdbScript){of_name[0], {of_name[1]}};
+    }
+    char *said = gdb_check(BUILD_DEBUG, SELF, scripts, 1 + LABELS + NAMES);
+    assert_not_said(said, "gnuplot failed");
     ck_assert_int_ne(access(MARK, F_OK), 0);
-    ck_assert_int_eq(unlink(names[_i]), 0);
+    for (const char *c = said; *c != '\0'; c++) {
+        ck_assert_msg((unsigned char)*c >= ' ' || *c == '\n' || *c == '\t', "byte %d of a label is printed", *c);
+    }
     free(said);
+    Run pictures = run_shell("grep -c '</svg>' gptape-test-?.svg | grep -c ':1$'; rm gptape-test-?.svg");
+    ck_assert_int_eq(atoi(pictures.out), LABELS);
+    run_free(&pictures);
+    for (int i = 0; i < NAMES; i++) {
+        ck_assert_int_eq(unlink(names[i]), 0);
+    }
 }
 END_TEST
 
@@ -130,7 +121,6 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("text in gdb");
     TCase *tests = case_create(suite, "labels and file names");
     tcase_add_unchecked_fixture(tests, prepare, NULL);
-    tcase_add_loop_test(tests, a_label_is_shown_and_not_run, 0, 7);
-    tcase_add_loop_test(tests, a_file_name_is_not_run, 0, 4);
+    tcase_add_test(tests, a_label_or_a_file_name_is_shown_and_not_run);
     return suite_run(suite);
 }

@@ -129,7 +129,7 @@ START_TEST(a_lesson_starts_in_the_machine_interface)
     ck_assert_int_ge(file, 0);
     ck_assert_int_eq(write(file, typed, strlen(typed)), (ssize_t)strlen(typed));
     close(file);
-    snprintf(command, sizeof command, "timeout 60 gdb -nx -q --interpreter=mi3 < %s 2>&1", script);
+    snprintf(command, sizeof command, "timeout 60 gdb -nx -q -ix tests/debugger/.gdbinit --interpreter=mi3 < %s 2>&1", script);
     Run run = run_shell(command);
     unlink(script);
     const char *at = run.out;
