@@ -165,6 +165,7 @@ int experiment_arms(const ExperimentConfig *config);
 bool experiment_has(const Experiment *experiment, int arm); // was that arm run?
 const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm);
 const char *experiment_arm_name(const ExperimentConfig *config, int arm); // "with shortcuts"; of rules "keel"
+const char *experiment_layer_word(const Experiment *experiment);          // "layer"; a GPT's is a "block"
 
 // Builds, runs and measures every network. The arms of a seed share the initial weights of the parameters they have in common. Uses its own tape.
 // The caller frees the result with experiment_free; if it returns false there is nothing to free.

@@ -64,6 +64,11 @@ const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm)
     return gpt_rule(&gpt);
 }
 
+const char *experiment_layer_word(const Experiment *experiment)
+{
+    return experiment->config.net == NET_MLP ? "layer" : "block";
+}
+
 const char *experiment_arm_name(const ExperimentConfig *config, int arm)
 {
     REQUIRE(config);

@@ -106,7 +106,7 @@ static void write_left_out(FILE *out, const Experiment *experiment, const PlotAr
             if (counts[k] > 0) {
                 fprintf(out, "In %d of %d networks ", counts[k], n_seeds);
                 plot_write_arm(out, arms->arm[i]);
-                fprintf(out, " the last %s's gradient is %s. ", plot_layer_word(experiment), what[k]);
+                fprintf(out, " the last %s's gradient is %s. ", experiment_layer_word(experiment), what[k]);
             }
         }
     }
@@ -122,7 +122,7 @@ static void write_sweep(FILE *out, const Experiment *experiment, const PlotArms 
         int arm = arms->arm[k].number;
         char number[NUMBER_PLOT_TEXT];
         if (isfinite(sweep->decades_per_layer[arm]) && arms->n <= 2) {
-            fprintf(out, "%s %s decades a %s ", begin, plot_number(sweep->decades_per_layer[arm], number), plot_layer_word(experiment));
+            fprintf(out, "%s %s decades a %s ", begin, plot_number(sweep->decades_per_layer[arm], number), experiment_layer_word(experiment));
             plot_write_arm(out, arms->arm[k]);
             begin = ",";
         }

@@ -66,8 +66,7 @@ typedef struct PlotArms {
 } PlotArms;
 
 PlotArms plot_arms(const Experiment *experiment);
-void plot_write_arm(FILE *out, PlotArm arm);               // in a sentence: "without shortcuts", "with keel"
-const char *plot_layer_word(const Experiment *experiment); // "layer"; a GPT's is a "block"
+void plot_write_arm(FILE *out, PlotArm arm); // in a sentence: "without shortcuts", "with keel"
 
 typedef enum Spread { SPREAD_NONE, SPREAD_BAND, SPREAD_BARS } Spread; // how quartiles are drawn beside the median
 

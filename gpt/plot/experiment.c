@@ -38,7 +38,7 @@ static Panel *add_panel(Picture *picture, const Panel *panel)
 // A panel of a metric of each layer, in each arm.
 static Panel *add_layers(Picture *picture, const char *title, LayerMetric metric, bool relative, Axis axis)
 {
-    Panel panel = {.title = title, .x_label = plot_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
+    Panel panel = {.title = title, .x_label = experiment_layer_word(picture->experiment), .axis = axis, .x_counts = true, .has_rows = true};
     for (; panel.n_lines < picture->arms.n; panel.n_lines++) {
         panel.lines[panel.n_lines] = line_of_layers(picture->experiment, picture->arms.arm[panel.n_lines], metric, relative);
     }
@@ -83,7 +83,7 @@ static void add_split(Picture *picture)
     if (last >= 0) {
         PlotArm arm = picture->arms.arm[last];
         add_panel(picture, &(Panel){.title = "|dL/dx| by shortcut and by branch",
-                                    .x_label = plot_layer_word(picture->experiment),
+                                    .x_label = experiment_layer_word(picture->experiment),
                                     .x_counts = true,
                                     .has_key = true,
                                     .has_rows = true,
@@ -177,7 +177,7 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
     Panel *panel = add_layers(&picture, title, mlp ? METRIC_WEIGHT : METRIC_QUERY_KEY, mlp, AXIS_LOG);
     panel->x_label = mlp ? "layer (the gradient comes from the right)" : "block (the gradient comes from the right)";
     for (int i = 0; i < panel->n_lines; i++) {
-        count_rows(&panel->lines[i], plot_layer_word(experiment));
+        count_rows(&panel->lines[i], experiment_layer_word(experiment));
     }
     AUTO_FREE char *chart = panel_terminal(panel, NULL, columns, error);
     panel_free(panel);

@@ -92,7 +92,7 @@ static void write_values(FILE *out, const View *view, Quantity quantity)
 
 static void write_phrase(FILE *out, const View *view, Quantity quantity)
 {
-    fprintf(out, phrases[quantity], plot_layer_word(view->experiment));
+    fprintf(out, phrases[quantity], experiment_layer_word(view->experiment));
     write_values(out, view, quantity);
 }
 
@@ -147,7 +147,7 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep)
     View view = {.experiment = experiment, .sweep = sweep, .arms = plot_arms(experiment)};
     Writer *text = writer_begin();
     if (experiment->n_layer == 1) {
-        fprintf(text->stream, "A network of one %s: there is nothing to compare its gradient with", plot_layer_word(experiment));
+        fprintf(text->stream, "A network of one %s: there is nothing to compare its gradient with", experiment_layer_word(experiment));
     } else if (experiment->config.net == NET_MLP) {
         write_phrase(text->stream, &view, has_slopes(&view) ? PER_LAYER : RELATIVE);
     } else if (!write_two_gpts(text->stream, &view)) {

@@ -28,11 +28,6 @@ void plot_write_arm(FILE *out, PlotArm arm)
     fprintf(out, "%s%s", strncmp(name, "with", 4) == 0 ? "" : "with ", name);
 }
 
-const char *plot_layer_word(const Experiment *experiment)
-{
-    return experiment->config.net == NET_MLP ? "layer" : "block";
-}
-
 Line line_create(const char *label, int style, int n)
 {
     return (Line){

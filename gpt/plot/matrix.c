@@ -57,7 +57,7 @@ static void write_axes(const MatrixMap *map, const Cells *cells, const Page *pag
     FILE *script = page->script;
     bool square = map->columns < 2 * map->rows && map->rows < 2 * map->columns; // else a long row of cells gets all the width
     double margin = map->column_names == NULL ? 0.1 : 0.22;                     // for names that go down to the right
-    number_print(script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", page->top, page->bottom + margin);
+    number_print(script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", page->top - 0.025, page->bottom + margin);
     fprintf(script, "%s\n",
             square ? "set size square\nset lmargin at screen 0.28\nset rmargin at screen 0.86"
                    : "set lmargin at screen 0.15\nset rmargin at screen 0.85");

@@ -33,7 +33,7 @@ typedef struct Sheet {
 // What a panel's places are, as the label of an axis.
 static const char *place_word(const Sheet *sheet, const ProbePlace *places, int n)
 {
-    const char *layer = plot_layer_word(sheet->experiment);
+    const char *layer = experiment_layer_word(sheet->experiment);
     if (n == 0 || places[0].layer < 0) {
         return "";
     }

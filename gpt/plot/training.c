@@ -126,7 +126,7 @@ static void write_map(Page *page, const Experiment *experiment, const Cells *cel
     AUTO_FREE char *title = text_format("Mean |dL/dW|, %s", name);
     page_place(script, place->x, place->y, place->width, place->height);
     fprintf(script, "set lmargin 10\nset rmargin 2\nset bmargin 0.3\nset tmargin 2\n");
-    page_labels(script, title, NULL, plot_layer_word(experiment));
+    page_labels(script, title, NULL, experiment_layer_word(experiment));
     map_write_axes(script, cells, (int)(place->width * 20), (int)(place->height * 16));
     fprintf(script, "set format x \"\"\n");
     map_write(page, cells);

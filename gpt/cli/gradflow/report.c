@@ -6,11 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *layer_word(const Experiment *experiment)
-{
-    return experiment->config.net == NET_MLP ? "layer" : "block";
-}
-
 // The first arms also differ in color, as in the plots.
 const char *arm_color(int arm)
 {
@@ -36,7 +31,7 @@ const char *gradflow_when(const Experiment *experiment, int step, char text[WHEN
 static void print_conclusion(const Experiment *experiment, int step)
 {
     const ExperimentConfig *config = &experiment->config;
-    const char *word = layer_word(experiment);
+    const char *word = experiment_layer_word(experiment);
     char when[WHEN_TEXT];
     Writer *writer = writer_begin();
     FILE *line = writer->stream;
@@ -162,7 +157,7 @@ static void print_layers(const Experiment *experiment, int step)
     bool many = experiment_arms(&experiment->config) > 2;
     bool split = false;
     ArmTable table = {.experiment = experiment,
-                      .corner = layer_word(experiment),
+                      .corner = experiment_layer_word(experiment),
                       .step = step,
                       .n_rows = experiment->n_layer,
                       .n_columns = mlp ? sizeof mlp_columns / sizeof(Column) : sizeof gpt_columns / sizeof(Column),

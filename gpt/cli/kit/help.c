@@ -22,42 +22,33 @@ static void print_option(const Option *option, int columns)
     printf("\n");
 }
 
-// Where a command can go on in another line: before an option or a pipe. NULL: nowhere.
-static const char *next_part(const char *line)
+// The bytes up to the line's end, or to an option or a pipe, before which the line can be broken.
+static int part_length(const char *text)
 {
-    const char *option = strstr(line + 1, " --");
-    const char *pipe = strstr(line + 1, " | ");
-    return option == NULL || (pipe != NULL && pipe < option) ? pipe : option;
+    int n = 1;
+    while (text[n] != '\n' && strncmp(text + n, " --", 3) != 0 && strncmp(text + n, " | ", 3) != 0) {
+        n++;
+    }
+    return n;
 }
 
 // A line that is too wide is broken so that a shell still reads it as one.
-static void print_example(const char *line, int length)
-{
-    enum { WIDEST = 1000 };
-    static const char next_line[] = " \\\n     ";
-    int columns = terminal_columns(WIDEST);
-    int used = 0;
-    while (length > 0) {
-        const char *next = next_part(line);
-        bool last = next == NULL || next - line >= length;
-        int part = last ? length : (int)(next - line);
-        if (used > 0 && used + part + (last ? 0 : 2) > columns) {
-            printf("%s", next_line);
-            used = (int)strlen(next_line) - 3;
-        }
-        printf("%.*s", part, line);
-        used += part;
-        line += part;
-        length -= part;
-    }
-    printf("\n");
-}
-
 void help_print_examples(const char *examples)
 {
+    enum { WIDEST = 1000, BREAK = 2, INDENT_NEXT = 5 };
+    int columns = terminal_columns(WIDEST);
+    int used = 0;
     printf("\nExamples:\n");
-    for (; *examples != '\0'; examples += strcspn(examples, "\n") + 1) {
-        print_example(examples, (int)strcspn(examples, "\n"));
+    while (*examples != '\0') {
+        int n = part_length(examples);
+        bool last = examples[n] == '\n';
+        if (used > 0 && used + n + (last ? 0 : BREAK) > columns) {
+            printf(" \\\n%*s", INDENT_NEXT, "");
+            used = INDENT_NEXT;
+        }
+        printf("%.*s%s", n, examples, last ? "\n" : "");
+        used = last ? 0 : used + n;
+        examples += n + last;
     }
 }
 

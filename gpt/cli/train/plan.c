@@ -54,39 +54,27 @@ bool train_read_accumulate(const Options *options, TrainConfig *config)
     return true;
 }
 
-// All fields but accumulate, and those that --ids determines.
+// All fields but accumulate. --ids has determined batch and length: given, too, they must be the same.
 static bool read_fields(const Options *options, const GPTConfig *gpt, TrainConfig *config)
 {
     for (int i = 0; i < train_field_count; i++) {
         const ConfigField *field = &train_fields[i];
         bool sized = strcmp(field->name, "batch") == 0 || strcmp(field->name, "length") == 0;
-        if (strcmp(field->name, "accumulate") == 0 || (sized && options_by_ids(options))) {
+        bool known = sized && options_by_ids(options);
+        TrainConfig before = *config;
+        if (strcmp(field->name, "accumulate") == 0 || (known && !options_field_given(options, field))) {
             continue;
         }
         set_default(options, gpt, field, config);
         if (!options_field(options, field, config)) {
             return false;
         }
-    }
-    return true;
-}
-
-// --ids determines --batch and --length: given, too, they must be the same.
-static bool check_sizes(const Options *options, const TrainConfig *config)
-{
-    static const char *const names[] = {"batch", "length"};
-    bool same = true;
-    for (int i = 0; i < 2 && same; i++) {
-        const ConfigField *field = config_field_find(train_fields, train_field_count, names[i]);
-        TrainConfig given = *config;
-        if (options_field_given(options, field)) {
-            same = options_field(options, field, &given)
-                && (config_field_equal(field, &given, config)
-                    || option_error(options, names[i], "'%s' differs from --ids (expected %s)", options_text(options, names[i]),
-                                    config_field_text(field, config, (char[FIELD_BUFFER]){""})));
+        if (known && !config_field_equal(field, config, &before)) {
+            return option_error(options, field->name, "'%s' differs from --ids (expected %s)", options_text(options, field->name),
+                                config_field_text(field, &before, (char[FIELD_BUFFER]){""}));
         }
     }
-    return same;
+    return true;
 }
 
 // The rows of every step; with --accumulate N in N parts.
@@ -102,10 +90,9 @@ static bool read_fixed_batch(const Options *options, TrainSetup *setup)
         snprintf(on_ranks, sizeof on_ranks, " on each of %d ranks", ranks_count());
     }
     setup->train.batch = rows / setup->train.accumulate;
-    bool divides = rows % setup->train.accumulate == 0
-                || option_error(options, "accumulate", "%d%s does not divide the %d row%s of --ids", setup->train.accumulate / ranks_count(),
-                                on_ranks, rows, plural(rows));
-    return divides && check_sizes(options, &setup->train);
+    return rows % setup->train.accumulate == 0
+        || option_error(options, "accumulate", "%d%s does not divide the %d row%s of --ids", setup->train.accumulate / ranks_count(), on_ranks,
+                        rows, plural(rows));
 }
 
 // --task: the vocabulary is the task's, unless one is given or the model has one.
