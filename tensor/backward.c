@@ -273,11 +273,13 @@ void tensor_backward_from(Tensor *y, const Real *dy, Where where)
         fail_mistake(where, "tensor_backward_from: dy is NULL");
     }
     Tape *tape = y->tape;
+    tape_check_idle(tape, "tensor_backward", where);
     Real *start = arena_allocate(&tape->arena, grad_bytes(y));
     memcpy(start, dy, grad_bytes(y)); // before gradients are cleared: dy may be y's own gradient from the previous pass
     forget_grads(tape);
     y->grad = start;
     int frame = unwind_begin();
+    tape_hold(tape);
     if (walked_tape == NULL) {
         walked_tape = tape;
         unwind_add(end_pass, tape);

@@ -98,6 +98,9 @@ const Tensor *tensor_owner(const Tensor *tensor);     // whose values it shows: 
 void tensor_share(Tensor *tensor, Tensor *with);      // tensor->data is with->data
 Tape *tape_needed(const char *function, Where where); // this thread's; fails if there is none
 Tape *tape_inner(Tape *tape);                         // its inner tape, which is empty; created on the first call
+// Until the innermost frame ends (unwind.h), the tape can't be reset or freed, nor walked by tensor_backward: tape_check_idle then fails.
+void tape_hold(Tape *tape);
+void tape_check_idle(const Tape *tape, const char *function, Where where);
 
 // The state of this thread's current tape (tensor/unwind.h).
 typedef struct TapeMark {

@@ -17,11 +17,30 @@ Tape *tape_create(void)
     return tape;
 }
 
+void tape_check_idle(const Tape *tape, const char *function, Where where)
+{
+    if (tape->holds > 0) {
+        fail_mistake(where, "%s: called by a function that a backward pass, tensor_checkpoint or tensor_custom on this tape has called", function);
+    }
+}
+
+static void release(void *tape)
+{
+    ((Tape *)tape)->holds--;
+}
+
+void tape_hold(Tape *tape)
+{
+    tape->holds++;
+    unwind_add(release, tape);
+}
+
 void tape_free(Tape *tape)
 {
     if (tape == NULL) {
         return;
     }
+    tape_check_idle(tape, "tape_free", HERE);
     if (current_tape == tape) {
         current_tape = NULL;
     }
@@ -61,6 +80,7 @@ Tape *tape_inner(Tape *tape)
 void tape_reset(Tape *tape)
 {
     REQUIRE(tape);
+    tape_check_idle(tape, "tape_reset", HERE);
     for (Tensor *tensor = tape->tensors; tensor != NULL; tensor = tensor->next) {
         tensor->alive = false;
     }
@@ -357,8 +377,11 @@ Tensor *tensor_custom(const Op *op, Tensor **inputs, int n_inputs, Shape shape, 
         op_fail(&call, "%d inputs (expected 0 or more, and an array of them)", n_inputs);
     }
     op_check(&call);
+    int frame = unwind_begin();
+    tape_hold(current_tape);
     Tensor *y = op_output(&call, shape);
     op->forward(inputs, y, options);
+    unwind_end(frame);
     return op_done(&call, y);
 }
 

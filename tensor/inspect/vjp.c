@@ -143,6 +143,7 @@ static void walk_from(int first, Tensor *y, const Real *dy, Tensor *x, Real *dx,
     Walk walk = {.tape = y->tape, .x = x, .first = first, .last = y->node->index};
     size_t n = walk.last < first ? 0 : (size_t)(walk.last - first + 1);
     int frame = unwind_begin();
+    tape_hold(walk.tape);
     walk.between = unwind_allocate(n, sizeof *walk.between, "a walk over the tape");
     unwind_add(restore, &walk);
     memset(dx, 0, tensor_count(x) * sizeof *dx);

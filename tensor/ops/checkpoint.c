@@ -27,6 +27,7 @@ typedef struct Checkpoint {
 
 static void empty(void *inner)
 {
+    ((Tape *)inner)->holds = 0;
     tape_reset(inner);
     ((Tape *)inner)->no_grad_depth = 0;
 }
@@ -57,9 +58,12 @@ static void put_draws_back(void *object)
     *draws->random = draws->before;
 }
 
-static Tensor *run(const Checkpoint *c, Tensor **x)
+static Tensor *run(const Checkpoint *c, Tape *inner, Tensor **x)
 {
-    return c->of_one != NULL ? c->of_one(c->context, x[0]) : c->function(c->context, x);
+    inner->holds++; // if it fails, empty ends this
+    Tensor *y = c->of_one != NULL ? c->of_one(c->context, x[0]) : c->function(c->context, x);
+    inner->holds--;
+    return y;
 }
 
 static Tensor *checkpoint_forward(Checkpoint checkpoint, Tensor **x, int n, Where where)
@@ -67,18 +71,22 @@ static Tensor *checkpoint_forward(Checkpoint checkpoint, Tensor **x, int n, Wher
     OpCall call = {&op_checkpoint, x, n, where};
     Random *random = checkpoint.draws.random;
     op_check(&call);
+    if (n < 1) {
+        op_fail(&call, "%d inputs (expected 1 or more)", n);
+    }
     if (checkpoint.function == NULL && checkpoint.of_one == NULL) {
         op_fail(&call, "function is NULL");
     }
     Tape *tape = tape_current();
     int frame = unwind_begin();
+    tape_hold(tape);
     if (random != NULL) {
         checkpoint.draws.before = *random;
         unwind_add_on_failure(put_draws_back, &checkpoint.draws);
     }
     Tensor **leaves = enter(tape, x, n, tape->scope, tape_user_line(where));
     tape_no_grad_begin();
-    Tensor *result = run(&checkpoint, leaves);
+    Tensor *result = run(&checkpoint, tape->inner, leaves);
     tape_set_current(tape);
     bool computed = result != NULL && result->tape == tape->inner;
     for (int i = 0; i < n; i++) {
@@ -150,7 +158,11 @@ static void checkpoint_backward(TapeNode *node)
     }
     // forward was: y = f(x)
     Tensor **leaves = enter(tape, node->inputs, node->n_inputs, node->scope, node->where);
-    Tensor *y = run(c, leaves);
+    Tensor *y = run(c, tape->inner, leaves);
+    if (y == NULL || !shape_equal(y->shape, node->output->shape)) {
+        fail_mistake(node->where, "tensor_checkpoint, backward of node %d: the function returned %s the second time (expected shape %s again)",
+                     node->index, y == NULL ? "NULL" : SHAPE_STRING(y->shape), SHAPE_STRING(node->output->shape));
+    }
     check_parameters(node, tape->inner);
     if (y->requires_grad) {
         tensor_backward_from(y, node->output->grad, node->where);

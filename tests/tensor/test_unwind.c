@@ -124,6 +124,106 @@ static Tensor *nan_forward(void *context)
 }
 
 // A watch for NaN stops a gradient check while a value of the leaf is moved.
+static Tensor *null_in_backward(void *context, Tensor **x)
+{
+    int *runs = context;
+    (*runs)++;
+    return *runs == 2 ? NULL : tensor_mul(x[0], x[0]);
+}
+
+static Tensor *other_shape_in_backward(void *context, Tensor **x)
+{
+    int *runs = context;
+    (*runs)++;
+    return *runs == 2 ? tensor_sum(x[0]) : tensor_mul(x[0], x[0]);
+}
+
+START_TEST(a_checkpoint_computes_the_same_twice)
+{
+    Tensor *x = parameter();
+    int runs = 0;
+    assert_mistake("tensor_checkpoint: 0 inputs (expected 1 or more)", tensor_checkpoint_many(square, NULL, &x, 0, NULL));
+    Tensor *loss = tensor_sum(tensor_checkpoint_many(null_in_backward, &runs, &x, 1, NULL));
+    assert_mistake_begins("tensor_checkpoint, backward of node 0: the function returned NULL the second time (expected shape (3) again)",
+                          tensor_backward(loss));
+    tape_reset(tape);
+    runs = 0;
+    loss = tensor_sum(tensor_checkpoint_many(other_shape_in_backward, &runs, &x, 1, NULL));
+    assert_mistake_begins("tensor_checkpoint, backward of node 0: the function returned () the second time (expected shape (3) again)",
+                          tensor_backward(loss));
+    ck_assert_ptr_null(x->grad);
+    tensor_free(x);
+}
+END_TEST
+
+// What a callback must not do to the tape that calls it.
+enum { RESET, FREE, WALK, MISUSES };
+
+static void misuse(int how)
+{
+    if (how == RESET) {
+        tape_reset(tape_current());
+    } else if (how == FREE) {
+        tape_free(tape_current());
+    } else {
+        tensor_backward(tape_current()->nodes[0]->output);
+    }
+}
+
+static void misuse_at_node(TapeNode *node, void *how)
+{
+    (void)node;
+    misuse(*(int *)how);
+}
+
+static Tensor *misuse_in_checkpoint(void *how, Tensor **x)
+{
+    Tensor *y = tensor_sum(x[0]);
+    if (tape_current()->n_nodes > 0) { // in backward
+        misuse(*(int *)how);
+    }
+    return y;
+}
+
+static void forward_misuse(Tensor **inputs, Tensor *y, const void *how)
+{
+    (void)inputs;
+    (void)y;
+    misuse(*(const int *)how);
+}
+
+static void backward_nothing(TapeNode *node)
+{
+    (void)node;
+}
+
+START_TEST(a_callback_cannot_take_the_tape_away)
+{
+    static const char *const names[MISUSES] = {"tape_reset: called by a function that", "tape_free: called by a function that",
+                                               "tensor_backward: called by a function that"};
+    static const Op op = {.name = "misuse", .forward = forward_misuse, .backward = backward_nothing};
+    Tensor *x = parameter();
+    Real dx[3];
+    Real one = 1;
+    for (int how = 0; how < MISUSES; how++) {
+        Tensor *loss = tensor_sum(tensor_checkpoint_many(misuse_in_checkpoint, &how, &x, 1, NULL));
+        assert_mistake_begins(names[how], tensor_backward(loss));
+        tape_reset(tape);
+        loss = tensor_sum(x);
+        int observer = tape_observer_add(tape, (TapeObserver){.before = misuse_at_node, .context = &how});
+        assert_mistake_begins(names[how], tensor_backward(loss));
+        tape_observer_remove(tape, observer);
+        assert_mistake_begins(names[how], tensor_vjp_visit(loss, &one, x, dx, misuse_at_node, &how));
+        assert_mistake_begins(names[how], tensor_custom(&op, &x, 1, SHAPE(3), &how));
+        tensor_backward(loss);
+        ck_assert_double_eq(x->grad[2], 1);
+        tensor_zero_grad(x);
+        tape_reset(tape);
+    }
+    tensor_free(x);
+}
+END_TEST
+
 START_TEST(a_gradient_check_that_fails_moves_the_value_back)
 {
     Tensor *x = tensor_parameter("", "x", SHAPE(2));
@@ -177,6 +277,8 @@ int main(void)
     tcase_add_test(tests, a_backward_pass_that_fails_leaves_no_gradients);
     tcase_add_test(tests, a_backward_pass_that_fails_keeps_the_gradients_from_before);
     tcase_add_test(tests, a_checkpoint_that_fails_in_backward_leaves_no_gradients);
+    tcase_add_test(tests, a_checkpoint_computes_the_same_twice);
+    tcase_add_test(tests, a_callback_cannot_take_the_tape_away);
     tcase_add_test(tests, a_gradient_check_that_fails_moves_the_value_back);
     tcase_add_test(tests, recording_that_the_caller_switched_off_stays_off);
     tcase_add_test(tests, frames_nest_as_deep_as_memory_allows);
