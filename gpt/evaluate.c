@@ -45,7 +45,7 @@ double evaluation_bytes(const GPTConfig *config)
 bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
                   Evaluation *evaluation, Error *error)
 {
-    REQUIRE(gpt, read);
+    REQUIRE(gpt, read, evaluation);
     size_t T = (size_t)gpt->config.context_length;
     size_t at_once = (size_t)windows_at_once((int)T);
     if (n_ids < 2) {

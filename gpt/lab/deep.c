@@ -21,6 +21,7 @@ bool deep_config_check(const DeepConfig *config, Error *error)
     if (config->n_layer < 1 || config->n_layer > DEEP_DEPTH_MAX) {
         return error_set(error, "%d layers: must be 1 to %d", config->n_layer, DEEP_DEPTH_MAX);
     }
+    REQUIRE(config->sizes);
     if ((unsigned)config->activation >= ACTIVATION_COUNT || (unsigned)config->init >= INIT_COUNT) {
         return error_set(error, "activation %d, init %d: unknown", (int)config->activation, (int)config->init);
     }

@@ -75,6 +75,7 @@ START_TEST(models)
     ASSERT_MISTAKE(gpt_generate(NULL, &config, NULL, ids, 1, &error), "gpt_generate: gpt is NULL");
     ASSERT_MISTAKE(gpt_generate(gpt, NULL, NULL, ids, 1, &error), "gpt_generate: config is NULL");
     ASSERT_MISTAKE(gpt_generate(gpt, &config, NULL, NULL, 1, &error), "gpt_generate: ids is NULL");
+    ASSERT_MISTAKE(gpt_evaluate(gpt, dataset_ids, ids, 0, 2, NULL, NULL, NULL, &error), "gpt_evaluate: evaluation is NULL");
     ASSERT_MISTAKE(gpt_load(NULL, &error), "gpt_load: folder is NULL");
     ASSERT_MISTAKE(gpt_save(NULL, NULL, "model", &error), "gpt_save: gpt is NULL");
     ASSERT_MISTAKE(tokenizer_vocab_size(NULL), "tokenizer_vocab_size: tokenizer is NULL");
@@ -102,6 +103,23 @@ START_TEST(missing_fields)
     config.n_rules = ARMS_MOST + 1;
     ck_assert(!experiment_run(&config, NULL, NULL, &experiment, &error));
     ck_assert_str_eq(error.message, "9 residual rules (expected at most 8)");
+    config.n_rules = 0;
+    config.n_probes = 1;
+    ASSERT_MISTAKE(experiment_run(&config, NULL, NULL, &experiment, &error), "experiment_check: config->probes[i] is NULL");
+    config.n_probes = PROBES_MOST + 1;
+    ck_assert(!experiment_run(&config, NULL, NULL, &experiment, &error));
+    ck_assert_str_eq(error.message, "17 probes (expected at most 16)");
+    config.n_probes = 0;
+    config.arms = 0;
+    ck_assert(!experiment_run(&config, NULL, NULL, &experiment, &error));
+    ck_assert_str_eq(error.message, "arms 0: unknown");
+    config.net = 2;
+    ck_assert(!experiment_run(&config, NULL, NULL, &experiment, &error));
+    ck_assert_str_eq(error.message, "network 2: unknown");
+    config.net = NET_MLP;
+    config.arms = ARMS_BOTH;
+    config.deep.sizes = NULL;
+    ASSERT_MISTAKE(experiment_run(&config, NULL, NULL, &experiment, &error), "deep_config_check: config->sizes is NULL");
     ck_assert_double_lt(evaluation_bytes(&(GPTConfig){0}), 100);
 }
 END_TEST
