@@ -90,62 +90,62 @@ typedef struct Words {
     char text[WORDS];
 } Words;
 
-__attribute__((format(printf, 2, 3))) static void say(Words *words, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void write_words(Words *words, const char *format, ...)
 {
     size_t used = strlen(words->text);
     FORMAT_ARGUMENTS(words->text + used, WORDS - used, format);
 }
 
 // "[1, 0]" for value 3 of a (2, 3)
-static void say_index(Words *words, Shape shape, size_t i)
+static void write_index(Words *words, Shape shape, size_t i)
 {
     size_t inner = shape_count(shape);
     for (int d = 0; d < shape.ndim; d++) {
         inner /= (size_t)shape.size[d];
-        say(words, "%s%zu", d == 0 ? "[" : ", ", i / inner);
+        write_words(words, "%s%zu", d == 0 ? "[" : ", ", i / inner);
         i %= inner;
     }
-    say(words, "]");
+    write_words(words, "]");
 }
 
 // "2 of 6 values are NaN, first at [1, 0]"
-static void say_what(Words *words, const Census *census, Shape shape)
+static void write_what(Words *words, const Census *census, Shape shape)
 {
     Kind kind = worst(census);
     size_t count = census->count[kind];
     if (shape.ndim == 0) {
-        say(words, "the value is %s", KIND_NAMES[kind]);
+        write_words(words, "the value is %s", KIND_NAMES[kind]);
         return;
     }
-    say(words, "%zu of %zu values %s %s, first at ", count, census->n, count == 1 ? "is" : "are", KIND_NAMES[kind]);
-    say_index(words, shape, census->first[kind]);
+    write_words(words, "%zu of %zu values %s %s, first at ", count, census->n, count == 1 ? "is" : "are", KIND_NAMES[kind]);
+    write_index(words, shape, census->first[kind]);
 }
 
 // "; input 0 x (2, 3): finite, -1 to 2"; of the output, which has no number, -1
-static void say_tensor(Words *words, const char *role, int number, const Tensor *tensor, const Real *values)
+static void write_tensor(Words *words, const char *role, int number, const Tensor *tensor, const Real *values)
 {
     Census census = take_census(values, tensor_count(tensor));
     const char *name = TENSOR_NAME(tensor);
-    say(words, "; %s", role);
+    write_words(words, "; %s", role);
     if (number >= 0) {
-        say(words, " %d", number);
+        write_words(words, " %d", number);
     }
-    say(words, "%s%s %s: ", name[0] == '\0' ? "" : " ", name, SHAPE_STRING(tensor->shape));
+    write_words(words, "%s%s %s: ", name[0] == '\0' ? "" : " ", name, SHAPE_STRING(tensor->shape));
     if (worst(&census) == KIND_COUNT) {
-        say(words, "finite, %.3g to %.3g", census.low, census.high);
+        write_words(words, "finite, %.3g to %.3g", census.low, census.high);
     } else {
-        say(words, "%zu NaN, %zu inf, %zu -inf", census.count[IS_NAN], census.count[IS_INF], census.count[IS_MINUS_INF]);
+        write_words(words, "%zu NaN, %zu inf, %zu -inf", census.count[IS_NAN], census.count[IS_INF], census.count[IS_MINUS_INF]);
     }
 }
 
 // "; in module h.0.attn (nn/attention.c:89)"
-static void say_module(Words *words, const char *scope, Where line)
+static void write_module(Words *words, const char *scope, Where line)
 {
     if (scope != NULL && scope[0] != '\0') {
-        say(words, "; in module %s", scope);
+        write_words(words, "; in module %s", scope);
     }
     if (line.file != NULL) {
-        say(words, " (%s:%d)", line.file, line.line);
+        write_words(words, " (%s:%d)", line.file, line.line);
     }
 }
 
@@ -177,13 +177,13 @@ void nan_check_output(const OpCall *call, const Tensor *output)
         return;
     }
     Words words = {""};
-    say(&words, "%s%s: ", op_prefix(call->op), call->op->name);
-    say_what(&words, &census, output->shape);
+    write_words(&words, "%s%s: ", op_prefix(call->op), call->op->name);
+    write_what(&words, &census, output->shape);
     for (int i = 0; i < call->n_inputs; i++) {
-        say_tensor(&words, "input", i, call->inputs[i], call->inputs[i]->data);
+        write_tensor(&words, "input", i, call->inputs[i], call->inputs[i]->data);
     }
     bool in_module = tape_current()->caller.file != NULL;
-    say_module(&words, tape_current()->scope, in_module ? call->where : (Where){0});
+    write_module(&words, tape_current()->scope, in_module ? call->where : (Where){0});
     nan_found(tape_user_line(call->where), &words);
 }
 
@@ -199,11 +199,11 @@ static void check_gradient(const TapeNode *node, int i)
         return;
     }
     Words words = {""};
-    say(&words, "%s%s, backward of node %d: gradient of input %d: ", op_prefix(node->op), node->op->name, node->index, i);
-    say_what(&words, &census, x->shape);
-    say_tensor(&words, "input", i, x, x->data);
-    say_tensor(&words, "gradient of the output", -1, y, y->grad);
-    say_module(&words, node->scope, node->module_where);
+    write_words(&words, "%s%s, backward of node %d: gradient of input %d: ", op_prefix(node->op), node->op->name, node->index, i);
+    write_what(&words, &census, x->shape);
+    write_tensor(&words, "input", i, x, x->data);
+    write_tensor(&words, "gradient of the output", -1, y, y->grad);
+    write_module(&words, node->scope, node->module_where);
     nan_found(node->where, &words);
 }
 
