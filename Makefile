@@ -243,7 +243,7 @@ test:
 	@.ci/packages install $(TEST_NEEDS)
 	@gpt/text/vocabulary || $(WITHOUT_VOCABULARY)
 	@$(MAKE) all $(TESTS)
-	@VALGRIND='$(VALGRIND)' GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(TESTS)
+	@VALGRIND='$(VALGRIND)' tests/run $(TESTS)
 
 # A lesson is a gdb script beside its example. gdb finds its commands in the program.
 EX = $(or $(LESSON),tape)
@@ -317,7 +317,7 @@ check-faults: $(BUILD)/gptape $(BUILD)/refuse.so
 	STDIN=LICENSE tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape tokenize --quiet --tokenizer bytes
 
 check-ranks: all $(BUILD)/tests/cli/test_ranks
-	@GPTAPE_KILLS=20 GPTAPE_BIN='$(CURDIR)/$(BUILD)/gptape' GPTAPE_EXAMPLES='$(CURDIR)/$(BUILD)/examples' tests/run $(BUILD)/tests/cli/test_ranks
+	@GPTAPE_KILLS=20 tests/run $(BUILD)/tests/cli/test_ranks
 
 SIZES ?= gpt2-124m gpt3-1.3b gpt3-13b 70b
 check-sizes: $(BUILD)/gptape

@@ -218,9 +218,11 @@ typedef struct Command {
 } Command;
 
 // In the order of gptape help. Each is a file or folder of its name, with NAME_help and command_NAME.
+// clang-format off
 #define COMMANDS(ROW) \
-    ROW(gradflow) \
-    ROW(sweep) ROW(claims) ROW(graph) ROW(info) ROW(rules) ROW(train) ROW(generate) ROW(eval) ROW(tokenize) ROW(stories) ROW(gradcheck) ROW(bench)
+    ROW(gradflow) ROW(sweep) ROW(claims) ROW(graph) ROW(info) ROW(rules) ROW(train) ROW(generate) ROW(eval) ROW(tokenize) ROW(stories) \
+    ROW(gradcheck) ROW(bench)
+// clang-format on
 
 #define COMMAND_DECLARE(name) \
     extern const CommandHelp name##_help; \
