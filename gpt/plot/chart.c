@@ -55,8 +55,7 @@ static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
 static Line line_of(const Chart *chart, int number)
 {
     const ChartLine *given = &chart->lines[number];
-    const double *low = chart->low == NULL ? NULL : chart->low[number];
-    const double *high = chart->high == NULL ? NULL : chart->high[number];
+    const Quartiles *quartiles = chart->quartiles == NULL ? NULL : chart->quartiles[number];
     int hidden = 0;
     for (int k = 0; k < given->n; k++) {
         hidden += !is_shown(chart, given->x == NULL ? k : given->x[k], given->y[k]);
@@ -66,10 +65,11 @@ static Line line_of(const Chart *chart, int number)
     for (int k = 0; k < given->n; k++) {
         line.x[k] = given->x == NULL ? k : given->x[k];
         line.y[k] = line_point(is_shown(chart, line.x[k], given->y[k]) ? given->y[k] : NAN);
-        if (low != NULL && high != NULL && isfinite(line.y[k].median)) {
+        if (quartiles != NULL && isfinite(line.y[k].median)) {
             line.spread = given->n > 1 ? SPREAD_BAND : SPREAD_BARS;
-            line.y[k].low = is_shown(chart, line.x[k], low[k]) ? low[k] : given->y[k];
-            line.y[k].high = is_shown(chart, line.x[k], high[k]) ? high[k] : given->y[k];
+            line.y[k] = quartiles[k];
+            line.y[k].low = is_shown(chart, line.x[k], quartiles[k].low) ? quartiles[k].low : given->y[k];
+            line.y[k].high = is_shown(chart, line.x[k], quartiles[k].high) ? quartiles[k].high : given->y[k];
         }
         line.x[k] = isfinite(line.x[k]) ? line.x[k] : line.x[k > 0 ? k - 1 : 0];
     }

@@ -56,7 +56,7 @@ typedef struct Chart {
     bool log_y;
     const ChartLine *lines;
     int n_lines;
-    const double *const *low, *const *high; // of each line, the ends of a band around y, quartiles for example; NULL: none
+    const Quartiles *const *quartiles; // of each line and point, a band around y, its median; NULL: none
 } Chart;
 
 // A matrix as a map, row 0 at the top: more is lighter, values that are not finite are gray.

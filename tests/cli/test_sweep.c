@@ -74,6 +74,17 @@ START_TEST(a_law_is_drawn_over_the_measurement)
 }
 END_TEST
 
+// Quartiles as numpy.percentile gives them for the values of --runs; n counts the networks that have one: in float32 the last GELU of some has
+// the slope 0, so nothing is divided by their last layer's gradient.
+START_TEST(the_plot_has_the_numbers_of_the_table)
+{
+    succeed("sweep --vary depth=6,24 --shortcut on --width 16 --seeds 10 --quiet --runs runs.csv --plot plot.gp --json > figures.json");
+    assert_prints("grep -A 3 '^.data_0_0' plot.gp | tail -3",
+                  "# x median low high zeros n\n6 0.0493407662 0.0400762191 0.0666306134 0 10\n24 0.00974672455 0.00699673812 0.012496711 0 2\n");
+    assert_prints("grep -o '10 seeds with.*value' plot.gp", "10 seeds with quartiles; 8 of 20 networks have no value\n");
+}
+END_TEST
+
 START_TEST(existing_cells_are_not_run_again)
 {
     succeed(SWEEP "--runs a.csv --csv af.csv");
@@ -296,6 +307,7 @@ int main(void)
     tcase_add_test(sweep, a_cell_is_a_gradflow_command);
     tcase_add_test(sweep, the_table_has_the_quartiles);
     tcase_add_test(sweep, a_law_is_drawn_over_the_measurement);
+    tcase_add_test(sweep, the_plot_has_the_numbers_of_the_table);
     tcase_add_test(sweep, existing_cells_are_not_run_again);
     tcase_add_test(sweep, a_torn_file_is_continued);
     tcase_add_test(sweep, shards_are_merged);

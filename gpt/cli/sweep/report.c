@@ -66,9 +66,10 @@ static void print_json(const SweepReport *report)
 
 typedef struct Lines {
     ChartLine line[CHART_LINES];
-    const double *low[CHART_LINES], *high[CHART_LINES];
+    const Quartiles *quartiles[CHART_LINES];
     char *labels[CHART_LINES];
-    double *numbers; // x, y, low, high of each line
+    double *numbers;   // x, y of each line
+    Quartiles *spread; // of each line
     int n;
     int measured;   // lines before those of laws
     double *laws;   // their y
@@ -93,24 +94,23 @@ static Lines lines_of(const SweepReport *report)
     const Grid *grid = report->grid;
     int n_x = grid->varied[0].n;
     Lines lines = {.n = grid->n_points / n_x, .measured = grid->n_points / n_x, .by_number = true, .positive = true};
-    lines.numbers = memory_allocate((size_t)grid->n_points * 4 * sizeof(double), "the lines");
+    lines.numbers = memory_allocate((size_t)grid->n_points * 2 * sizeof(double), "the lines");
+    lines.spread = memory_allocate((size_t)grid->n_points * sizeof *lines.spread, "the lines");
     for (int i = 0; i < n_x; i++) {
         lines.by_number = lines.by_number && isfinite(grid_number(grid, i * lines.n, 0));
     }
     for (int k = 0; k < lines.n && k < CHART_LINES; k++) {
-        double *x = lines.numbers + (size_t)k * 4 * (size_t)n_x;
+        double *x = lines.numbers + (size_t)k * 2 * (size_t)n_x;
+        Quartiles *spread = lines.spread + (size_t)k * (size_t)n_x;
         for (int i = 0; i < n_x; i++) {
-            Quartiles q = report->quartiles[i * lines.n + k];
+            spread[i] = report->quartiles[i * lines.n + k];
             x[i] = lines.by_number ? grid_number(grid, i * lines.n, 0) : i;
-            x[n_x + i] = q.median;
-            x[2 * n_x + i] = q.low;
-            x[3 * n_x + i] = q.high;
-            lines.positive = lines.positive && (q.median > 0 || q.n == 0);
+            x[n_x + i] = spread[i].median;
+            lines.positive = lines.positive && (spread[i].median > 0 || spread[i].n == 0);
         }
         lines.labels[k] = line_label(grid, k);
         lines.line[k] = (ChartLine){.label = lines.labels[k], .x = x, .y = x + n_x, .n = n_x};
-        lines.low[k] = x + 2 * n_x;
-        lines.high[k] = x + 3 * n_x;
+        lines.quartiles[k] = spread;
     }
     return lines;
 }
@@ -198,16 +198,20 @@ static bool draw_lines(const Options *options, const SweepReport *report, Lines 
         return false;
     }
     AUTO_FREE char *title = text_format("Median of '%s'", statistic);
-    AUTO_FREE char *caption = text_format("Networks of gptape gradflow%s%.300s; medians of %d seeds with quartiles",
-                                          grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds);
+    int missing = grid->n_points * grid->n_seeds;
+    for (int i = 0; i < grid->n_points; i++) {
+        missing -= report->quartiles[i].n;
+    }
+    AUTO_FREE char *without = text_format("; %d of %d networks have no value", missing, grid->n_points * grid->n_seeds);
+    AUTO_FREE char *caption = text_format("Networks of gptape gradflow%s%.300s; medians of %d seeds with quartiles%s",
+                                          grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds, missing == 0 ? "" : without);
     Chart chart = {.title = title,
                    .caption = caption,
                    .x_label = grid->varied[0].name,
                    .log_y = lines->positive && strncmp(statistic, "slope", 5) != 0 && strncmp(statistic, "log10", 5) != 0,
                    .lines = lines->line,
                    .n_lines = lines->n,
-                   .low = lines->low,
-                   .high = lines->high};
+                   .quartiles = lines->quartiles};
     if (!options_given(options, "json")) {
         AUTO_FREE char *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), &error);
         if (text == NULL) {
@@ -234,6 +238,7 @@ static bool draw(const Options *options, const SweepReport *report)
     }
     free(lines.laws);
     free(lines.numbers);
+    free(lines.spread);
     return drawn;
 }
 

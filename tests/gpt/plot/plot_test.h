@@ -16,7 +16,7 @@ static const double rising[] = {1, 10, 100};
 static const double gaps[] = {0, -3, 1e-9};
 
 static const ChartLine lines[] = {{"rising", places, rising, 3}, {"with gaps", places, gaps, 3}};
-static const Chart chart = {"A title", "Small print", "place", "size", true, lines, 2, NULL, NULL};
+static const Chart chart = {"A title", "Small print", "place", "size", true, lines, 2, NULL};
 
 static const float values[] = {1, 0, 0.5F, 0.25F, -INFINITY, 0.75F};
 static const char *const rows[] = {"first", "\"quoted\""};

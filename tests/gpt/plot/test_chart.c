@@ -112,7 +112,7 @@ START_TEST(quotes_and_markup_are_shown_as_they_are)
 {
     Error error;
     const ChartLine strange = {"a \"line\" \\ _1", places, rising, 3};
-    Chart one = {"W_1 of \"x\" {in} ^ \\ @ & ~", "\"small\" \\ print", "x \"label\"", "y_1", false, &strange, 1, NULL, NULL};
+    Chart one = {"W_1 of \"x\" {in} ^ \\ @ & ~", "\"small\" \\ print", "x \"label\"", "y_1", false, &strange, 1, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     char *svg = file_text("chart.svg");
     assert_holds(svg, "W_1 of \"x\" {in} ^ \\ @ &amp; ~");

@@ -44,7 +44,7 @@ START_TEST(texts_are_drawn_as_they_are_and_run_nothing)
     Error error;
     const char *text = harmful[_i];
     const ChartLine line = {text, places, rising, 3};
-    Chart one = {text, text, text, text, true, &line, 1, NULL, NULL};
+    Chart one = {text, text, text, text, true, &line, 1, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     assert_drawn_times("chart.svg", text, 5);
     char *terminal = plot_chart_terminal(&one, 60, &error);
@@ -78,7 +78,7 @@ START_TEST(scripts_run_nothing)
     for (int i = 0; i < CHART_LINES; i++) {
         many[i] = (ChartLine){harmful[i], places, rising, 3};
     }
-    Chart one = {harmful[0], harmful[1], harmful[2], harmful[3], false, many, CHART_LINES, NULL, NULL};
+    Chart one = {harmful[0], harmful[1], harmful[2], harmful[3], false, many, CHART_LINES, NULL};
     ck_assert(plot_chart(&one, "chart.gp", &error));
     char *script = file_text("chart.gp");
     ck_assert_ptr_null(strchr(script, '`'));
@@ -145,7 +145,7 @@ START_TEST(extreme_numbers_are_drawn_or_reported)
     static const double beyond[] = {-1e308, 1e308};
     static const double small[] = {2e-300, 5e-324};
     ChartLine line = {"large", NULL, large, 3};
-    Chart one = {"t", NULL, NULL, NULL, false, &line, 1, NULL, NULL};
+    Chart one = {"t", NULL, NULL, NULL, false, &line, 1, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     line.y = beyond;
     line.n = 2;
@@ -177,7 +177,7 @@ START_TEST(long_texts_leave_room)
     for (int i = 0; i < CHART_LINES; i++) {
         many[i] = (ChartLine){text, places, rising, 3};
     }
-    Chart one = {text, text, text, text, false, many, CHART_LINES, NULL, NULL};
+    Chart one = {text, text, text, text, false, many, CHART_LINES, NULL};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     char *svg = file_text("chart.svg");
     ck_assert_uint_lt(strlen(svg), 60000);
