@@ -52,6 +52,7 @@ bool residual_check_mlp(const ResidualRule *rule, const int *sizes, int n_layer,
 // Does the network end with a norm of its own? Yes if the rule has norms, unless its last half already ends with one.
 bool residual_final_norm(const ResidualRule *rule);
 bool residual_uses_x0(const ResidualRule *rule);
+bool residual_uses_stop(const ResidualRule *rule); // then gradients are not the loss's derivatives
 
 // What half 0 (attention; an MLP has no other) or 1 (feed-forward) of a rule consists of, on streams of C values.
 typedef struct ResidualCost {

@@ -156,6 +156,12 @@ bool residual_uses_x0(const ResidualRule *rule)
     return has(rule, RULE_X0);
 }
 
+bool residual_uses_stop(const ResidualRule *rule)
+{
+    REQUIRE(rule);
+    return has(rule, RULE_STOP);
+}
+
 // A step's result as constant + shortcut*h + branch*f(...); NaN if it is not such a sum.
 typedef struct Terms {
     double constant, shortcut, branch;

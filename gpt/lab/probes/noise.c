@@ -16,10 +16,31 @@ static bool check(const ExperimentConfig *config, Error *error)
     return n >= 2 || error_set(error, "a batch of %d row (expected at least 2)", n);
 }
 
+// The loss of the batch is the mean of its rows' losses only if as many targets count in each row.
+static bool rows_count_alike(const ExperimentConfig *config, Error *error)
+{
+    int T = config->net == NET_GPT ? config->T : 1;
+    int first = 0;
+    for (int row = 0; config->targets != NULL && row < probe_rows(config); row++) {
+        int counted = 0;
+        for (int t = 0; t < T; t++) {
+            counted += config->targets[row * T + t] != TARGET_IGNORED;
+        }
+        first = row == 0 ? counted : first;
+        if (counted != first) {
+            return error_set(error, "the network: row %d has %d targets that count, row 0 %d (expected as many in all rows)", row, counted, first);
+        }
+    }
+    return true;
+}
+
 static bool measure(ProbeRun *run, Error *error)
 {
     ParameterList parameters;
     int n = probe_rows(run->config);
+    if (!rows_count_alike(run->config, error)) {
+        return false;
+    }
     LossFunction loss = probe_loss(run, &parameters);
     NoiseScale noise = noise_scale(&loss, n);
     if (noise.G2 <= 0) {

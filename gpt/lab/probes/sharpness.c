@@ -3,7 +3,7 @@
 //      the algebraically largest eigenvalue of the Hessian of the loss over all parameters
 //
 // by power iteration on differences of gradients (sharpness_measure in gradflow.h), without dropout. Gradient descent with learning rate lr is
-// unstable where it exceeds 2 / lr. Source: Cohen et al. 2021 (arXiv 2103.00065). Cost: two gradients per iteration, at most 500 of them.
+// unstable where it exceeds 2 / lr. With stop in the residual rule the gradients are not the loss's derivatives, and theirs not its Hessian. Source: Cohen et al. 2021 (arXiv 2103.00065). Cost: two gradients per iteration, at most 500 of them.
 
 #include "gpt/lab/probe.h"
 
@@ -15,7 +15,11 @@ static const SharpnessConfig config = {.tolerance = 0.003, .max_iterations = MAX
 
 static bool measure(ProbeRun *run, Error *error)
 {
+    const Net *net = run->net;
     ParameterList parameters;
+    if (residual_uses_stop(net->gpt != NULL ? gpt_rule(&net->gpt->config) : residual_rule(net->deep->config.residual, error))) {
+        return error_set(error, "the network: with stop in its residual rule, its gradients do not give the loss's Hessian");
+    }
     LossFunction loss = probe_loss(run, &parameters);
     Sharpness sharpness = sharpness_measure(&loss, &config);
     probe_add(run, "sharpness", -1, NULL, -1, sharpness.value);

@@ -2,10 +2,9 @@
 //
 //      || new - old || / || old ||,  both L2
 //
-// for the next step: with --steps by the experiment's optimizer, in a training run by that run's with its clipping, otherwise by
-// a first AdamW step as gptape train makes it (beta1 0.9, beta2 0.95, eps 1e-8, weight decay 0.1 on matrices, no clipping) with
-// --lr. Source: Karpathy 2022 (nn-zero-to-hero),
-// which recommends about 1e-3. Cost: one optimizer step.
+// for the next step: with --steps by the experiment's optimizer, in a training run by that run's with its clipping, otherwise by a first AdamW
+// step with the defaults of gptape train (weight decay 0.1 on matrices), but without clipping and with the learning rate of --steps, 0.001: a
+// first step does not depend on beta1 and beta2. Source: Karpathy 2022 (nn-zero-to-hero), which recommends about 1e-3. Cost: one optimizer step.
 
 #include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
@@ -25,7 +24,7 @@ static AdamW copy_adamw(const ProbeRun *run, const ParameterList *parameters)
 {
     const AdamW *adamw = run->adamw;
     if (adamw == NULL) {
-        return adamw_create(parameters, (AdamWConfig){run->config->lr, 0.9, 0.95, 1e-8, 0.1});
+        return adamw_create(parameters, (AdamWConfig){run->config->lr, 0.9, 0.99, 1e-8, 0.1});
     }
     AdamW copy = adamw_create(parameters, adamw->config);
     memcpy(copy.m, adamw->m, parameters->values * sizeof(Real));

@@ -334,6 +334,20 @@ START_TEST(invalid_combinations_are_reported)
     assert_fault(&experiment, "spectrum", "a stream of 1728 values (expected at most 1024: fewer rows, tokens or channels)");
     ck_assert(number_of(&experiment.measurements[0], "jacobian_error", 0, NULL, -1) > 0); // an estimate
     experiment_free(&experiment);
+
+    // Only three of the targets of the first row count, so the batch's loss is not the mean of its rows' losses.
+    config = with_probes(golden_experiment("forward-only"), "sharpness,noise");
+    int targets[64];
+    ck_assert_int_le(config.B * config.T, 64);
+    memcpy(targets, config.targets, (size_t)(config.B * config.T) * sizeof *targets);
+    for (int t = 3; t < config.T; t++) {
+        targets[t] = TARGET_IGNORED;
+    }
+    config.targets = targets;
+    experiment = run_experiment(&config);
+    assert_fault(&experiment, "sharpness", "the network: with stop in its residual rule, its gradients do not give the loss's Hessian");
+    assert_fault(&experiment, "noise", "the network: row 1 has 9 targets that count, row 0 3 (expected as many in all rows)");
+    experiment_free(&experiment);
 }
 END_TEST
 
