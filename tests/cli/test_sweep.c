@@ -97,6 +97,31 @@ START_TEST(existing_cells_are_not_run_again)
 END_TEST
 
 // As after a kill: half a row, and figures of a cell without a row.
+// An option that only repeats a default does not make another sweep of it.
+START_TEST(explicit_defaults_change_nothing)
+{
+    make_command();
+    static const char *const defaults[] = {"--net mlp", "--shortcut both", "--steps 0", "--init-gain 1.0", "--lr 1e-3", "--head activation"};
+    assert_prints("gptape sweep --vary depth=2,3 --seeds 2 --runs runs.csv --quiet > first; wc -l < runs.csv", "9\n");
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
+        char command[256];
+        snprintf(command, sizeof command,
+                 "gptape sweep --vary depth=2,3 --seeds 2 --runs runs.csv --quiet %s > again; cmp first again; wc -l < runs.csv", defaults[i]);
+        assert_prints(command, "9\n");
+    }
+}
+END_TEST
+
+// What is measured by default, and in which arms, is the same for a model that is varied.
+START_TEST(a_varied_model_is_one_arm)
+{
+    make_command();
+    shell_succeeds("gptape train --config tiny --ids 1,2,3 --targets 2,3,4 --steps 1 --out m --quiet > out; cp -r m n; "
+                   "gptape sweep --vary model=m,n --batch 1 --length 8 --seeds 1 --quiet > table");
+    assert_prints("head -1 table; grep -c '^[mn] ' table", "ratio l2 activation_grad h.#.out\n2\n");
+}
+END_TEST
+
 START_TEST(a_torn_file_is_continued)
 {
     succeed(SWEEP "--runs a.csv --csv af.csv");
@@ -309,6 +334,8 @@ int main(void)
     tcase_add_test(sweep, a_law_is_drawn_over_the_measurement);
     tcase_add_test(sweep, the_plot_has_the_numbers_of_the_table);
     tcase_add_test(sweep, existing_cells_are_not_run_again);
+    tcase_add_test(sweep, explicit_defaults_change_nothing);
+    tcase_add_test(sweep, a_varied_model_is_one_arm);
     tcase_add_test(sweep, a_torn_file_is_continued);
     tcase_add_test(sweep, shards_are_merged);
     tcase_add_loop_test(sweep, invalid_sweeps_are_one_line_errors, 0, sizeof refused / sizeof refused[0]);

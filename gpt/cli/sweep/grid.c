@@ -150,6 +150,30 @@ bool grid_vary(const Options *options, const char *option, const char *text, Gri
 // ------------------------------------------------------------------------------------------------------------
 // All options
 
+bool grid_has(const Options *options, const Grid *grid, const char *name)
+{
+    for (int i = 0; i < grid->n_varied; i++) {
+        if (strcmp(grid->varied[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return options_given(options, name);
+}
+
+static bool has_value(const Options *options, const char *name, const char *value)
+{
+    const char *given = options_text(options, name);
+    return given != NULL && strcmp(given, value) == 0;
+}
+
+// Does an option only repeat its default, which may be another one with --model?
+static bool repeats_default(const Options *options, const Grid *grid, const char *name)
+{
+    bool both = strcmp(name, "shortcut") == 0 && has_value(options, name, "both"); // vary_arms sees to it
+    bool mlp = strcmp(name, "net") == 0 && has_value(options, name, "mlp");
+    return both || ((mlp || !options_changed(options, name)) && !grid_has(options, grid, "model"));
+}
+
 // The options given for gradflow, as text. The last of several values counts, except of probes.
 static bool read_settings(const Options *options, Grid *grid)
 {
@@ -163,7 +187,8 @@ static bool read_settings(const Options *options, Grid *grid)
             continue;
         }
         read = find_varied(grid, name) == NULL || option_error(options, name, "is also in --vary; leave one out");
-        if (n > 1 && strcmp(name, "residual") == 0) { // one network for each
+        bool several = n > 1 && strcmp(name, "residual") == 0; // one network for each
+        if (several || repeats_default(options, grid, name)) {
             continue;
         }
         for (int k = strcmp(name, "probe") == 0 ? 0 : n - 1; k < n; k++) {
@@ -177,22 +202,16 @@ static bool read_settings(const Options *options, Grid *grid)
 // A cell is one network, so repeated rules, or both arms, are varied as well.
 static bool vary_arms(const Options *options, Grid *grid)
 {
-    bool rule = options_given(options, "residual") || find_varied(grid, "residual") != NULL;
-    const char *shortcut = options_text(options, "shortcut");
-    bool both = shortcut == NULL || strcmp(shortcut, "both") == 0;
+    bool both = has_value(options, "shortcut", "both");
+    bool one = find_varied(grid, "shortcut") != NULL || (options_given(options, "shortcut") && !both);
     for (int i = 0; options_count(options, "residual") > 1 && i < options_count(options, "residual"); i++) {
         AUTO_FREE char *text = text_format("residual=%s", options_text_of(options, "residual", i));
         if (!grid_vary(options, "residual", text, grid)) {
             return false;
         }
     }
-    if (rule || !both || find_varied(grid, "shortcut") != NULL || options_given(options, "model")) {
-        return true;
-    }
-    if (shortcut != NULL) {
-        return option_error(options, "shortcut", "both (expected --vary shortcut=off,on)");
-    }
-    return grid_vary(options, "vary", "shortcut=off,on", grid);
+    return one || grid_has(options, grid, "residual") || (grid_has(options, grid, "model") && !both)
+        || grid_vary(options, "vary", "shortcut=off,on", grid);
 }
 
 const char *grid_value(const Grid *grid, int point, int varied)

@@ -75,10 +75,10 @@ static bool read_shard(const Options *options, int *shard, int *n_shards)
 }
 
 // The first layer's gradient over the last layer's.
-static const char *default_statistic(const Options *options)
+static const char *default_statistic(const Options *options, const Grid *grid)
 {
     const char *net = options_text(options, "net");
-    bool gpt = options_given(options, "model") || (net != NULL && strcmp(net, "gpt") == 0);
+    bool gpt = grid_has(options, grid, "model") || (net != NULL && strcmp(net, "gpt") == 0);
     return gpt ? "ratio l2 activation_grad h.#.out" : "ratio mean_abs weight_grad layers.#.weight";
 }
 
@@ -148,7 +148,7 @@ static bool read_plan(const Options *options, SweepPlan *plan)
         return false;
     }
     plan->statistic = options_text(options, "statistic");
-    plan->statistic = plan->statistic == NULL ? default_statistic(options) : plan->statistic;
+    plan->statistic = plan->statistic == NULL ? default_statistic(options, &plan->grid) : plan->statistic;
     if (!statistic_check(plan->statistic, &error)) {
         return option_error(options, "statistic", "%s", error.message);
     }
