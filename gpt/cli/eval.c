@@ -268,7 +268,6 @@ static bool eval_tokens(const Options *options, const EvalModel *model, const To
     bool done = (n <= INT_MAX || error_set(&error, "%s: has more tokens than can be counted", dataset->name))
              && memory_check(evaluation_bytes(&model->gpt->config), "evaluating this model", &error)
              && gpt_evaluate(model->gpt, dataset_ids, dataset, first, n, progress_update, &progress, &evaluation, &error);
-    progress_end();
     if (!done) {
         return report_failure(options, &error);
     }
@@ -284,7 +283,6 @@ static Dataset *open_text(const Options *options, const Tokenizer *tokenizer)
     Error error;
     Progress progress = progress_begin(options, "MiB as tokens");
     Dataset *dataset = dataset_open(options_text(options, "data"), tokenizer, NULL, progress_update, &progress, &error);
-    progress_end();
     if (dataset == NULL) {
         report_failure(options, &error);
     } else {

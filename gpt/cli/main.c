@@ -176,6 +176,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); // a file that grows beyond the user's limit is then an error like a full disk
     json_begin();
     int status = precision_restart(argv) ? run(argc, (const char **)argv) : STATUS_FAILED;
+    progress_end();
     if (!close_stdout(NULL) && status == STATUS_OK) {
         status = STATUS_FAILED;
     }

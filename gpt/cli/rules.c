@@ -113,11 +113,7 @@ static bool draw(const Options *options, const ResidualRule *rule, Error *error)
     StepDrawing drawing = {.module = "h.1", .backward = true};
     char fault[STEP_FAULT_TEXT];
     const char *out = options_text(options, "out");
-    if (!plot_step(&experiment, &drawing, out, fault, error)) {
-        return false;
-    }
-    command_note(options, "drew %s", out);
-    return true;
+    return note_drawn(options, out, plot_step(&experiment, &drawing, out, fault, error));
 }
 
 static bool show_rule(const Options *options, const char *text)

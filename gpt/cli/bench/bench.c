@@ -144,7 +144,6 @@ static bool measure(const Options *options, const BenchConfig *config, BenchRepo
             progress_update(report->n_rows, n, &progress);
         }
     }
-    progress_end();
     return done;
 }
 

@@ -288,12 +288,9 @@ static bool draw_attention(const Generation *generation, Error *error)
                           .causal = model->causal,
                           .tokens = (const char *const *)tokens,
                           .caption = generation->preset != NULL ? generation->preset->name : options_text(generation->options, "model")};
-    bool done = plot_attention(&maps, generation->attention, error);
+    bool done = note_drawn(generation->options, generation->attention, plot_attention(&maps, generation->attention, error));
     for (int t = 0; t < T; t++) {
         free(tokens[t]);
-    }
-    if (done) {
-        command_note(generation->options, "drew %s", generation->attention);
     }
     return done;
 }

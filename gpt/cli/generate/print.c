@@ -152,9 +152,6 @@ static void part_made(int part, void *context)
     }
     blocks->done++;
     progress_until_interrupt(blocks->done, blocks->n, &blocks->progress);
-    if (blocks->done % blocks->a_token == 0) {
-        progress_end();
-    }
 }
 
 // Continues until Ctrl-C, or until stdout is closed.

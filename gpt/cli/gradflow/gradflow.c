@@ -160,11 +160,7 @@ char *gradflow_path_beside(const char *path, const char *what)
 static bool draw_beside(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Probe *probe, Error *error)
 {
     AUTO_FREE char *path = gradflow_path_beside(plan->plot, probe == NULL ? "steps" : probe->name);
-    bool drawn = probe == NULL ? plot_heatmap(experiment, path, error) : plot_probe(experiment, probe, path, error);
-    if (drawn) {
-        command_note(options, "drew %s", path);
-    }
-    return drawn;
+    return note_drawn(options, path, probe == NULL ? plot_heatmap(experiment, path, error) : plot_probe(experiment, probe, path, error));
 }
 
 static bool draw(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Sweep *sweep, Error *error)
@@ -172,11 +168,8 @@ static bool draw(const GradflowPlan *plan, const Options *options, const Experim
     if (plan->plot == NULL) {
         return true;
     }
-    if (!plot_experiment(experiment, sweep, plan->plot, error)) {
-        return false;
-    }
-    command_note(options, "drew %s", plan->plot);
-    bool drawn = experiment->config.n_steps == 0 || draw_beside(plan, options, experiment, NULL, error);
+    bool drawn = note_drawn(options, plan->plot, plot_experiment(experiment, sweep, plan->plot, error))
+              && (experiment->config.n_steps == 0 || draw_beside(plan, options, experiment, NULL, error));
     for (int i = 0; drawn && i < experiment->config.n_probes; i++) {
         const Probe *probe = experiment->config.probes[i];
         drawn = !probe_has_numbers(experiment, probe) || draw_beside(plan, options, experiment, probe, error);
@@ -212,9 +205,7 @@ static bool run_sweep(const GradflowPlan *plan, const Options *options, Sweep *s
         return true;
     }
     Progress progress = progress_begin(options, "networks of this depth");
-    bool done = sweep_run(&plan->experiment, plan->depths, plan->n_depths, progress_update, &progress, sweep, error);
-    progress_end();
-    return done;
+    return sweep_run(&plan->experiment, plan->depths, plan->n_depths, progress_update, &progress, sweep, error);
 }
 
 static bool run(const GradflowPlan *plan, const Options *options)
@@ -231,7 +222,6 @@ static bool run(const GradflowPlan *plan, const Options *options)
         interrupt_watch();
     }
     bool done = experiment_run(&plan->experiment, streamed ? progress_until_interrupt : progress_update, &progress, &experiment, &error);
-    progress_end();
     if (!done) {
         return report_failure(options, &error);
     }

@@ -84,7 +84,6 @@ static bool run_size(const GradflowPlan *plan, const Options *options, int i, Si
     Progress progress = progress_begin(options, unit);
     double start = clock_seconds();
     run->done = experiment_run(&config, progress_until_interrupt, &progress, &run->experiment, error);
-    progress_end();
     run->seconds = clock_seconds() - start;
     run->bytes = config.streamed ? experiment_streamed_bytes(&config.gpt, config.B, config.T)
                                  : PROGRAM_BYTES + experiment_held_bytes(&config.gpt, config.B, config.T, false);
@@ -136,17 +135,10 @@ static void print_sizes(const GradflowPlan *plan, const SizeRun *runs)
 static bool draw_sizes(const GradflowPlan *plan, const Options *options, const SizeRun *runs, Error *error)
 {
     PlotSize sizes[PLOT_SIZES_MOST];
-    if (plan->plot == NULL) {
-        return true;
-    }
     for (int i = 0; i < plan->n_sizes; i++) {
         sizes[i] = (PlotSize){plan->sizes[i], &runs[i].experiment};
     }
-    if (!plot_sizes(sizes, plan->n_sizes, plan->plot, error)) {
-        return false;
-    }
-    command_note(options, "drew %s", plan->plot);
-    return true;
+    return plan->plot == NULL || note_drawn(options, plan->plot, plot_sizes(sizes, plan->n_sizes, plan->plot, error));
 }
 
 bool gradflow_run_sizes(const GradflowPlan *plan, const Options *options)

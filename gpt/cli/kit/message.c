@@ -95,6 +95,14 @@ void command_note(const Options *options, const char *format, ...)
     }
 }
 
+bool note_drawn(const Options *options, const char *path, bool done)
+{
+    if (done) {
+        command_note(options, "drew %s", path);
+    }
+    return done;
+}
+
 // Why output to stdout was lost, known only from the write that failed: errno, or 0.
 static int lost_because;
 

@@ -198,7 +198,6 @@ static QueueEnd lead(const Queue *queue)
         }
         cell = next_cell(&work);
     }
-    progress_end();
     free(work.held);
     if (work.ranks > 1 && work.done > 0 && !queue->silent) {
         double wall = clock_seconds() - work.progress.started;

@@ -220,13 +220,7 @@ static bool draw_lines(const Options *options, const SweepReport *report, Lines 
         printf("\n%s", text);
         flush_stdout();
     }
-    if (plot != NULL && !plot_chart(&chart, plot, &error)) {
-        return report_error(options, &error);
-    }
-    if (plot != NULL) {
-        command_note(options, "drew %s", plot);
-    }
-    return true;
+    return plot == NULL || note_drawn(options, plot, plot_chart(&chart, plot, &error)) || report_error(options, &error);
 }
 
 static bool draw(const Options *options, const SweepReport *report)

@@ -218,7 +218,6 @@ static bool make_trainer(const Options *options, TrainSetup *setup, GPT *saved, 
     if (made && setup->ids == NULL && setup->task == NULL) {
         Progress progress = progress_begin(options, "MiB of text");
         data = train_open_data(options_text(options, "data"), setup->tokenizer, plan, progress_update, &progress, &error);
-        progress_end();
         made = data != NULL;
         options_special_note(options, setup->tokenizer, made ? data->n_special : 0);
     }

@@ -242,7 +242,6 @@ static bool run(const Options *options, TrainPlan *plan)
     watch.progress = progress_begin(options, "steps");
     watch.progress.done_before = watch.first_step;
     done = done && train_run(trainer, plan->folder, &watcher, &error);
-    progress_end();
     if (done) {
         draw_timeline(options, plan);
     }
