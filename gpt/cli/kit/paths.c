@@ -69,9 +69,6 @@ static bool belongs_in(const char *path, const char *folder)
 
 static bool overlap(const char *a, const char *b)
 {
-    if (belongs_in(a, b) || belongs_in(b, a)) {
-        return true;
-    }
     if (is_folder(b)) {
         return is_in(a, b);
     }
@@ -150,11 +147,18 @@ bool stdin_read(char **text, size_t *n, Error *error)
 // ------------------------------------------------------------------------------------------------------------
 // Files that a command writes
 
+static bool takes_folder(const Options *options, const char *name)
+{
+    const Option *option = options_find(options, name);
+    return option->argument != NULL && strcmp(option->argument, "DIR") == 0;
+}
+
 bool options_apart(const Options *options, const char *name, const char *path, const char *other, const char *value)
 {
-    return !option_takes_path(options_find(options, other)) || !overlap(path, value)
-        || option_error(options, name, "'%.80s' is --%s's %s, too (expected another)", path, other,
-                        strcmp(options_find(options, other)->argument, "DIR") == 0 ? "folder or in it" : "file");
+    bool folder = takes_folder(options, other);
+    bool apart = !option_takes_path(options_find(options, other))
+              || !(overlap(path, value) || (folder && belongs_in(path, value)) || (takes_folder(options, name) && belongs_in(value, path)));
+    return apart || option_error(options, name, "'%.80s' is --%s's %s, too (expected another)", path, other, folder ? "folder or in it" : "file");
 }
 
 bool options_output(const Options *options, const char *name, const char *path)
