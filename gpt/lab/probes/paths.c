@@ -97,7 +97,7 @@ const Probe probe_paths = {
                 .form = FORM_BARS,
                 .scale = SCALE_UNIT,
                 .x_label = "sublayers passed"}},
-    .legend = "mean k: mean length, weighted by the norms; k = 0: share of the gradient that passed no sublayer; |dL/dx|: L2 of all of it",
+    .legend = "mean k: mean length, k = 0: share that passed no sublayer, both of the sum of the norms of all lengths; |dL/dx|: L2 of all of it",
     .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of its gradient comes by short "
              "paths, although most paths pass through about half of the sublayers.",
     .findings = {{"Sublayers passed by the gradient at the input, on average:", "path_norm", PROBE_AT_FIRST, "attn", probe_center},
