@@ -1,11 +1,12 @@
 // law.c: theoretical laws that a sweep's plot draws over the measurement, if one is known for the varied option.
 //
-//      shortcut times g:   |dL/dx| is multiplied by g per block: the slope is -log10 g (He 2016, 1603.05027)
+//      shortcut times g:   |dL/dx| is multiplied by g per shortcut, of which a GPT's block has two: the slope is -log10 g (He 2016, 1603.05027)
 //      mean field:         its square is multiplied by chi_1 per layer: -log10(chi_1)/2; chi_1 = s E[tanh'(sqrt(q) z)^2], z normal,
 //                          q = s E[tanh(sqrt(q) z)^2] + b, s = n Var W, b = Var bias (Schoenholz 2017, 1611.01232)
 //      random ReLU:        ln of the squared gradient after L layers is normal with mean -B/2 and variance B = 5 L / n (Hanin and Nica 2018,
 //                          1812.05994): the median of the gradient is exp(-B/4)
-//      Pre-LN stream:      its size grows as the square root of the depth (De and Smith 2020, 2002.10444); drawn through the first point
+//      Pre-LN stream:      its size grows as the square root of the depth (De and Smith 2020, 2002.10444), if branches have mean 0, unlike
+//                          GELU's, and do not shrink with depth, as with --init gpt2; drawn through the first point
 //      Keel's product:     a rule norm(a h + b f(...)) multiplies the gradient that comes by shortcuts alone by a / |a h + b f| in each
 //                          sublayer, where |x| is the rms, and |a h + b f|^2 = a^2 |h|^2 + b^2 |f|^2, since f is random: 1/2 per block if
 //                          a = b = 1 and both are equally large, (1 + 1/S^2)^(-1/2) per sublayer in Keel (Chen and Wei 2026, 2601.19895).
@@ -43,25 +44,44 @@ static bool is_gradient_slope(const LawSweep *sweep)
     return has(sweep->statistic, "slope ") && has(sweep->statistic, " activation_grad");
 }
 
+static bool is_plain_kaiming(const LawSweep *sweep)
+{
+    return has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off") && !has(sweep->settings, "--norm batch");
+}
+
+// The rule, if its word can be read from the settings as a shell does.
+static const ResidualRule *rule_of(const char *settings)
+{
+    Error error;
+    const char *found = strstr(settings, "--residual ");
+    if (found == NULL) {
+        bool pre = has(settings, "--net gpt") && !has(settings, "--norm none");
+        return residual_rule(has(settings, "--shortcut off") ? "none" : has(settings, "--norm post") ? "post" : pre ? "pre" : "plain", &error);
+    }
+    found += strlen("--residual ");
+    bool quoted = *found == '\'';
+    AUTO_FREE char *text = text_format("%.*s", (int)strcspn(found + quoted, quoted ? "'" : " "), found + quoted);
+    return residual_rule(text, &error);
+}
+
 // ------------------------------------------------------------------------------------------------------------
 // The laws
 
 static bool gain_applies(const LawSweep *sweep)
 {
-    return strcmp(sweep->varied, "residual") == 0 && is_gradient_slope(sweep);
+    return strcmp(sweep->varied, "residual") == 0 && is_gradient_slope(sweep) && !has(sweep->settings, "|");
 }
 
 static double gain_y(const LawSweep *sweep, double x, const char *rows)
 {
     (void)rows;
-    (void)sweep;
-    return -log10(x);
+    return has(sweep->settings, "--net gpt") ? -2 * log10(x) : -log10(x);
 }
 
 static bool mean_field_applies(const LawSweep *sweep)
 {
     return strcmp(sweep->varied, "init-gain") == 0 && is_gradient_slope(sweep) && has(sweep->settings, "--activation tanh")
-        && has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
+        && is_plain_kaiming(sweep);
 }
 
 // Mean of tanh(sqrt(q) z)^2, or of the squared slope of tanh, z normal, by the trapezoidal rule.
@@ -95,7 +115,7 @@ static double mean_field_y(const LawSweep *sweep, double x, const char *rows)
 static bool relu_applies(const LawSweep *sweep)
 {
     return strcmp(sweep->varied, "width") == 0 && strncmp(sweep->statistic, "ratio l2 activation_grad@0..", 28) == 0
-        && has(sweep->settings, "--activation relu") && has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off");
+        && has(sweep->settings, "--activation relu") && is_plain_kaiming(sweep);
 }
 
 static double relu_y(const LawSweep *sweep, double x, const char *rows)
@@ -106,8 +126,17 @@ static double relu_y(const LawSweep *sweep, double x, const char *rows)
 
 static bool stream_applies(const LawSweep *sweep)
 {
+    const char *settings = sweep->settings;
+    const ResidualRule *rule = rule_of(settings);
+    const char *text = rule == NULL ? "" : residual_text(rule);
+    bool is_linear = strcmp(text, "h + linear(f(norm(h)))") == 0;
+    bool normalized = is_linear || strcmp(text, "h + f(norm(h))") == 0 || strcmp(text, "h + f(rms(h))") == 0
+                   || strcmp(text, "h + norm(f(norm(h)))") == 0;
+    bool gpt = has(settings, "--init ") && !has(settings, "--init gpt2") && !has(settings, "--init deepnorm");
+    bool alike = has(settings, "--net gpt") ? gpt : is_linear || has(settings, "--activation tanh");
     bool depth = strcmp(sweep->varied, "depth") == 0 || strcmp(sweep->varied, "n-layer") == 0;
-    return depth && (has(sweep->statistic, "rms activation") || has(sweep->statistic, "stream_rms")) && sweep->x_first > 0;
+    bool size = has(sweep->statistic, "rms activation") || has(sweep->statistic, "stream_rms");
+    return depth && size && normalized && alike && sweep->x_first > 0;
 }
 
 static double stream_y(const LawSweep *sweep, double x, const char *rows)
@@ -118,20 +147,6 @@ static double stream_y(const LawSweep *sweep, double x, const char *rows)
 
 // ------------------------------------------------------------------------------------------------------------
 // Keel's product
-
-// The rule, if its word can be read from the settings as a shell does.
-static const ResidualRule *rule_of(const char *settings)
-{
-    Error error;
-    const char *found = strstr(settings, "--residual ");
-    if (found == NULL) {
-        return has(settings, "--norm post") && !has(settings, "--shortcut off") ? residual_rule("post", &error) : NULL;
-    }
-    found += strlen("--residual ");
-    bool quoted = *found == '\'';
-    AUTO_FREE char *text = text_format("%.*s", (int)strcspn(found + quoted, quoted ? "'" : " "), found + quoted);
-    return residual_rule(text, &error);
-}
 
 // Sublayers without a shortcut: the last layer of an MLP, unless --sizes gives it the width of the others. Each path passes them.
 static int heads_of(const LawSweep *sweep)
