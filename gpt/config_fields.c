@@ -1,4 +1,4 @@
-// config_fields.c: configuration fields by name: GPTConfig's table, and text to value and back for any such table.
+// config_fields.c: configuration fields by name: GPTConfig's table and check, and text to value and back for any such table.
 
 #include "gpt/gpt.h"
 
@@ -219,4 +219,92 @@ bool config_field_read(const ConfigField *field, const char *text, void *config,
     }
     config_field_set(field, config, value);
     return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// The check
+
+static bool check_rule(const GPTConfig *config, Error *error)
+{
+    Error inner;
+    return config->residual == NULL || residual_rule(config->residual, &inner) != NULL || error_set_field(error, "residual", "%s", inner.message);
+}
+
+// Are the rule's constants finite in every block?
+static bool check_places(const GPTConfig *config, Error *error)
+{
+    Error inner;
+    return residual_check(gpt_rule(config), config->n_layer, &inner) || error_set_field(error, "residual", "%s", inner.message);
+}
+
+// A head is n_embd / n_head wide, so the width must divide evenly; if it does not, name the nearest widths that do.
+static bool check_heads(const GPTConfig *config, Error *error)
+{
+    int remainder = config->n_embd % config->n_head;
+    int below = config->n_embd - remainder;
+    int64_t above = (int64_t)below + config->n_head;
+
+    if (remainder == 0) {
+        return true;
+    }
+    if (below == 0) {
+        return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d)", config->n_embd, config->n_head, config->n_head);
+    }
+    return error_set_field(error, "n_embd", "%d is not a multiple of n_head %d (try %d or %lld)", config->n_embd, config->n_head, below,
+                           (long long)above);
+}
+
+// A tensor's sizes are ints: the widest layer is c_attn with 3 C outputs, or c_fc with ff_mult C.
+static bool check_widths(const GPTConfig *config, Error *error)
+{
+    int widest = config->ff_mult > 3 ? config->ff_mult : 3;
+    double outputs = (double)config->n_embd * widest;
+
+    if (config->n_embd <= INT_MAX / widest) {
+        return true;
+    }
+    if (config->ff_mult > config->n_embd) {
+        return error_set_field(error, "ff_mult", "%d is too large: with n_embd %d, a layer has %.0f outputs (expected at most %d)", config->ff_mult,
+                               config->n_embd, outputs, INT_MAX / config->n_embd);
+    }
+    return error_set_field(error, "n_embd", "%d is too large: a layer has %.0f outputs (expected at most %d)", config->n_embd, outputs,
+                           INT_MAX / widest);
+}
+
+// The number of parameters must be exact as a double. The error names the sizes that most of them come from.
+static bool check_countable(const GPTConfig *config, Error *error)
+{
+    double C = config->n_embd;
+    double F = C * config->ff_mult;
+    double blocks = config->n_layer * (4.0 * C * C + 2.0 * C * F + 5.0 * C + F); // matrices and biases
+    for (int half = 0; half < 2; half++) {
+        ResidualCost cost = residual_cost(gpt_rule(config), half);
+        blocks += config->n_layer * (cost.linears * (C * C + C) + (cost.vectors + cost.norm_vectors) * C + cost.scalars + cost.norm_scalars);
+    }
+    double tokens = 2.0 * C * config->vocab_size;
+    double positions = C * config->context_length;
+    double parameters = blocks + tokens + positions + 2.0 * C;
+    const char *what = tokens > positions ? "vocab_size" : "context_length";
+
+    if (parameters <= 9e15) {
+        return true;
+    }
+    if (blocks > tokens && blocks > positions) {
+        return error_set_field(error, "n_embd", "%d with n_layer %d and ff_mult %d gives %.3g parameters (expected at most 9e15)", config->n_embd,
+                               config->n_layer, config->ff_mult, parameters);
+    }
+    return error_set_field(error, "n_embd", "%d with %s %d gives %.3g parameters (expected at most 9e15)", config->n_embd, what,
+                           tokens > positions ? config->vocab_size : config->context_length, parameters);
+}
+
+bool gpt_config_check(const GPTConfig *config, Error *error)
+{
+    REQUIRE(config);
+    for (int i = 0; i < gpt_field_count; i++) {
+        if (!config_field_check(&gpt_fields[i], config, error)) {
+            return false;
+        }
+    }
+    return check_rule(config, error) && check_heads(config, error) && check_widths(config, error) && check_countable(config, error)
+        && check_places(config, error);
 }

@@ -45,12 +45,13 @@ static void build(GPT *gpt, bool streamed)
     }
 }
 
-void gpt_free_undo(void *gpt)
+static void free_undo(void *gpt)
 {
     gpt_free(gpt);
 }
 
-GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error)
+// gpt_create_blank; streamed: blocks without memory.
+static GPT *create_unfilled(const GPTConfig *config, bool streamed, Error *error)
 {
     REQUIRE(config);
     if (!gpt_config_check(config, error)) {
@@ -68,7 +69,7 @@ GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error)
     }
     random_seed(&gpt->random, 0);
     int frame = unwind_begin();
-    unwind_add_on_failure(gpt_free_undo, gpt);
+    unwind_add_on_failure(free_undo, gpt);
     build(gpt, streamed);
     unwind_end(frame);
     return gpt;
@@ -76,7 +77,7 @@ GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error)
 
 GPT *gpt_create_blank(const GPTConfig *config, Error *error)
 {
-    return gpt_create_unfilled(config, false, error);
+    return create_unfilled(config, false, error);
 }
 
 GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
@@ -87,11 +88,32 @@ GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error)
         random_seed(&gpt->random, seed);
         random_seed(&rules, seed + RESIDUAL_SEED);
         int frame = unwind_begin();
-        unwind_add_on_failure(gpt_free_undo, gpt);
+        unwind_add_on_failure(free_undo, gpt);
         module_initialize(&gpt->module, (Init){.scheme = config->init, .n_layer = config->n_layer, .rules = &rules}, &gpt->random);
         unwind_end(frame);
     }
     return gpt;
+}
+
+GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSource source, Error *error)
+{
+    GPT *gpt = create_unfilled(config, true, error);
+    if (gpt == NULL) {
+        if (source.free != NULL) {
+            source.free(source.context);
+        }
+        return NULL;
+    }
+    int frame = unwind_begin();
+    unwind_add_on_failure(free_undo, gpt);
+    gpt_stream_begin(gpt, seed, source);
+    unwind_end(frame);
+    return gpt;
+}
+
+GPT *gpt_create_streamed(const GPTConfig *config, uint64_t seed, Error *error)
+{
+    return gpt_create_streamed_from(config, seed, (StreamSource){0}, error);
 }
 
 void gpt_set_dropout(GPT *gpt, double p)

@@ -1,7 +1,6 @@
 // stream.c: models larger than memory: see stream.h.
 
 #include "gpt/stream.h"
-#include "tensor/unwind.h"
 
 #include <stdlib.h>
 
@@ -119,7 +118,7 @@ void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Creating one
+// The stream
 
 static void free_source(const StreamSource *source)
 {
@@ -135,29 +134,15 @@ StreamSource gpt_stream_source(const GPT *gpt)
     return source;
 }
 
-GPT *gpt_create_streamed_from(const GPTConfig *config, uint64_t seed, StreamSource source, Error *error)
+void gpt_stream_begin(GPT *gpt, uint64_t seed, StreamSource source)
 {
-    GPT *gpt = gpt_create_unfilled(config, true, error);
-    if (gpt == NULL) {
-        free_source(&source);
-        return NULL;
-    }
-    int n_parts = config->n_layer + 2;
-    int frame = unwind_begin();
-    unwind_add_on_failure(gpt_free_undo, gpt);
+    int n_parts = gpt->config.n_layer + 2;
     gpt->stream = memory_allocate_zeroed(1, sizeof *gpt->stream + ((size_t)n_parts + 1) * sizeof(PartStart), "the generators of the blocks");
     gpt->stream->n_known = 1;
     random_seed(&gpt->stream->starts[0].weights, seed);
     random_seed(&gpt->stream->starts[0].rules, seed + RESIDUAL_SEED);
     gpt->stream->source = source;
     gpt_stream_part(gpt, 0);
-    unwind_end(frame);
-    return gpt;
-}
-
-GPT *gpt_create_streamed(const GPTConfig *config, uint64_t seed, Error *error)
-{
-    return gpt_create_streamed_from(config, seed, (StreamSource){0}, error);
 }
 
 void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context)

@@ -34,9 +34,8 @@ void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients); // frees a part's
 Module *gpt_part_first(const GPT *gpt, int part);
 Module *gpt_part_next(const GPT *gpt, Module *module); // NULL after the last
 
-GPT *gpt_create_unfilled(const GPTConfig *config, bool streamed, Error *error); // gpt_create_blank; streamed: blocks without memory
+void gpt_stream_begin(GPT *gpt, uint64_t seed, StreamSource source); // makes the model a streamed one, and its first part
 void gpt_stream_free(GPT *gpt);
-void gpt_free_undo(void *gpt); // gpt_free, an Undo (tensor/unwind.h)
 
 Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T); // the beginning of gpt_forward, -> "embd" (B, T, C)
 

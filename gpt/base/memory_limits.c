@@ -31,7 +31,8 @@ static double number_after(const char *path, const char *prefix)
 // The memory.max of a control group; INFINITY if it has none.
 static double group_limit(const char *group)
 {
-    AUTO_FREE char *path = text_format("/sys/fs/cgroup%s/memory.max", group);
+    char path[1024];
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
     return number_after(path, "");
 }
 

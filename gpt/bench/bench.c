@@ -1,4 +1,4 @@
-// bench.c: the cases, how they are timed, and this machine's limits.
+// bench.c: the cases, each in a process of its own, and this machine's limits.
 
 #include "gpt/base/base.h"
 #include "gpt/bench/measure.h"
@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,77 +59,6 @@ double bench_fraction(const BenchCase *which, const BenchFigures *figures)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Timing
-
-enum { FEWEST = 3 }; // repetitions
-
-static const double SHORTEST = 1e-3; // seconds that one reading of the clock should cover
-
-static double time_many(int many, void (*once)(void *context), void *context)
-{
-    double start = clock_seconds();
-    for (int i = 0; i < many; i++) {
-        once(context);
-    }
-    return (clock_seconds() - start) / many;
-}
-
-Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
-{
-    double times[BENCH_MOST];
-    int n = 0;
-    once(context);
-    double second = time_many(1, once, context);
-    int many = second < SHORTEST ? (int)ceil(SHORTEST / second) : 1;
-    double end = clock_seconds() + seconds;
-    while (n < FEWEST || (n < BENCH_MOST && clock_seconds() < end)) {
-        times[n] = 1e3 * time_many(many, once, context);
-        n++;
-    }
-    return quartiles_of(times, n);
-}
-
-Quartiles bench_collect(double seconds, bool together, double (*one)(void *context), void *context)
-{
-    double values[BENCH_MOST];
-    bool more = true;
-    int n = 0;
-    one(context);
-    for (double end = clock_seconds() + seconds; more; n++) {
-        values[n] = one(context);
-        more = n + 1 < FEWEST || (n + 1 < BENCH_MOST && clock_seconds() < end);
-        if (together) {
-            ranks_broadcast(&more, sizeof more);
-        }
-    }
-    return quartiles_of(values, n);
-}
-
-void bench_time_case(Bench *bench, void (*once)(void *context), void *context)
-{
-    bench->figures.ms = bench_time(bench->config->seconds, once, context);
-    if (kernels_precision() == PRECISION_BF16) {
-        kernels_set_precision(PRECISION_F32);
-        bench->figures.f32_ms = bench_time(bench->config->seconds, once, context);
-        kernels_set_precision(PRECISION_BF16);
-    }
-}
-
-double bench_peak_bytes(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return 1024.0 * (double)usage.ru_maxrss;
-}
-
-double bench_cold_bytes(void)
-{
-    const double least = 256 << 20;
-    double largest_cache = (double)sysconf(_SC_LEVEL3_CACHE_SIZE); // 0 or -1 where the system does not tell
-    return 4 * largest_cache > least ? 4 * largest_cache : least;
-}
-
-// ------------------------------------------------------------------------------------------------------------
 // Runs in a child process, which returns its result or error through a pipe.
 
 typedef struct Reply {
@@ -149,22 +77,15 @@ _Noreturn static void send_reply(const Reply *reply)
     _exit(sent ? 0 : 1); // not exit, which would also flush the parent's unprinted output
 }
 
-void bench_fail(const Error *error)
-{
-    Reply reply = {.done = false};
-    error_set(&reply.error, "%s", error->message);
-    send_reply(&reply);
-}
-
 static void child_failed(FailKind kind, const char *message)
 {
     if (kind == FAIL_MISTAKE) {
         fprintf(stderr, "%s\n", message);
         abort(); // a debugger stops here
     }
-    Error error;
-    error_set(&error, "%s", message);
-    bench_fail(&error);
+    Reply reply = {.done = false};
+    error_set(&reply.error, "%s", message);
+    send_reply(&reply);
 }
 
 static bool read_reply(int from, Reply *reply)
@@ -251,7 +172,7 @@ static void allocate_numbers(Peak *peak)
     Error error;
     double bytes = bench_cold_bytes();
     if (!memory_check(bytes, "numbers to read", &error)) {
-        bench_fail(&error);
+        fail_file("%s", error.message);
     }
     peak->n = (size_t)bytes / sizeof(float);
     peak->values = memory_allocate(peak->n * sizeof(float), "numbers to read");

@@ -26,9 +26,6 @@ Quartiles bench_time(double seconds, void (*once)(void *context), void *context)
 // The case's time; where products use bf16, also with float32.
 void bench_time_case(Bench *bench, void (*once)(void *context), void *context);
 
-// Ends the measurement with an error: the process exits, and its parent gets the message.
-_Noreturn void bench_fail(const Error *error);
-
 // Numbers that fill many times the largest cache: after reading as many others, it holds none of them.
 double bench_cold_bytes(void);
 

@@ -26,7 +26,7 @@ static GPT *create(const GPTConfig *config, double bytes)
     Error error;
     GPT *gpt = memory_check(bytes, "the model", &error) ? gpt_create(config, SEED, &error) : NULL;
     if (gpt == NULL) {
-        bench_fail(&error);
+        fail_file("%s", error.message);
     }
     return gpt;
 }
@@ -126,7 +126,7 @@ void bench_step(Bench *bench)
     Error error;
     tape_create();
     if (!step_create(&step, bench, bench->which->sizes[0], REDUCE_PLAIN, &error)) {
-        bench_fail(&error);
+        fail_file("%s", error.message);
     }
     bench_time_case(bench, step_once, &step);
     bench->figures.tokens = (double)step.B * step.T;
@@ -300,7 +300,7 @@ void bench_generate(Bench *bench)
     Error error;
     tape_create();
     if (gpt_generate(gpt, &generate, NULL, ids, n_prompt, &error) < 0) {
-        bench_fail(&error);
+        fail_file("%s", error.message);
     }
     bench->figures.ms = quartiles_of(ms + FIRST, arrivals.n - FIRST);
     bench->figures.tokens = 1;

@@ -168,7 +168,7 @@ void bench_mlp(Bench *bench)
     kernels_set_threads(1);
     Deep deep = {.tape = tape_create(), .net = deep_create(&config, 1, &error), .input = input};
     if (deep.net == NULL) {
-        bench_fail(&error);
+        fail_file("%s", error.message);
     }
     ParameterList parameters = module_parameters(&deep.net->module);
     bench->figures.ms = bench_time(bench->config->seconds, deep_once, &deep);
@@ -222,7 +222,7 @@ static void encode_once(void *context)
     free(tokenize->ids);
     tokenize->ids = NULL;
     if (!tokenizer_encode(config->tokenizer, config->text, config->n_text, &tokenize->ids, &tokenize->n_ids, &error)) {
-        bench_fail(&error);
+        fail_file("%s", error.message);
     }
 }
 
@@ -233,7 +233,7 @@ static void decode_once(void *context)
     size_t n;
     Error error;
     if (!tokenizer_decode(tokenize->config->tokenizer, tokenize->ids, tokenize->n_ids, &text, &n, &error)) {
-        bench_fail(&error);
+        fail_file("%s", error.message);
     }
     free(text);
 }

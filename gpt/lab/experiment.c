@@ -8,36 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A dL/dy that does not depend on the arm. For the deep network 1 at each output; for the GPT what cross-entropy sends back to a
-// model that has no opinion: (1/V - 1{v = target}) / (B T), over the rows that count.
-static Tensor *same_dy(const ExperimentConfig *config, const Tensor *y)
-{
-    if (config->net == NET_MLP) {
-        return tensor_full(y->shape, 1);
-    }
-    Tensor *dy = tensor_zeros(y->shape);
-    size_t V = (size_t)shape_last(y->shape);
-    size_t rows = tensor_count(y) / V;
-    size_t n_counted = 0;
-    for (size_t row = 0; row < rows; row++) {
-        n_counted += config->targets[row] != TARGET_IGNORED;
-    }
-    for (size_t row = 0; row < rows; row++) {
-        for (size_t v = 0; config->targets[row] != TARGET_IGNORED && v < V; v++) {
-            dy->data[row * V + v] = 1 / (Real)V / (Real)n_counted - (v == (size_t)config->targets[row] ? 1 / (Real)n_counted : 0);
-        }
-    }
-    return dy;
-}
-
-Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement)
-{
-    const ExperimentConfig *config = net->config;
-    Tensor *loss = net_loss(net, y);
-    measurement->loss = (double)tensor_item(loss);
-    return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss; // its gradient at y is dy
-}
-
 // Forward, backward and the measurement. The tape holds one step only.
 static void net_measure(Net *net, Tape *tape, const AdamW *adamw, Measurement *measurement)
 {
@@ -307,4 +277,30 @@ void experiment_free(Experiment *experiment)
     }
     free(experiment->measurements);
     *experiment = (Experiment){0};
+}
+
+bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *seconds, Error *error)
+{
+    REQUIRE(config, probe, seconds);
+    Net net;
+    int arm = 0;
+    *seconds = 0;
+    if (probe->losses + probe->gradients == 0) {
+        return true;
+    }
+    if (!experiment_check(config, error)) {
+        return false;
+    }
+    while (!arm_is_run(config, arm)) {
+        arm++;
+    }
+    if (!net_create(&net, config, arm, config->seed, error)) {
+        return false;
+    }
+    int frame = unwind_begin();
+    unwind_add(net_free, &net);
+    net_next_batch(&net);
+    *seconds = probe_seconds(&(ProbeRun){.config = net.config, .net = &net, .probe = probe});
+    unwind_end(frame);
+    return true;
 }

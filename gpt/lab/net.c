@@ -296,3 +296,33 @@ void net_keep(Net *net)
     }
     unwind_add(restore, kept);
 }
+
+// A dL/dy that does not depend on the arm. For the deep network 1 at each output; for the GPT what cross-entropy sends back to a
+// model that has no opinion: (1/V - 1{v = target}) / (B T), over the rows that count.
+static Tensor *same_dy(const ExperimentConfig *config, const Tensor *y)
+{
+    if (config->net == NET_MLP) {
+        return tensor_full(y->shape, 1);
+    }
+    Tensor *dy = tensor_zeros(y->shape);
+    size_t V = (size_t)shape_last(y->shape);
+    size_t rows = tensor_count(y) / V;
+    size_t n_counted = 0;
+    for (size_t row = 0; row < rows; row++) {
+        n_counted += config->targets[row] != TARGET_IGNORED;
+    }
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t v = 0; config->targets[row] != TARGET_IGNORED && v < V; v++) {
+            dy->data[row * V + v] = 1 / (Real)V / (Real)n_counted - (v == (size_t)config->targets[row] ? 1 / (Real)n_counted : 0);
+        }
+    }
+    return dy;
+}
+
+Tensor *net_start(const Net *net, Tensor *y, Measurement *measurement)
+{
+    const ExperimentConfig *config = net->config;
+    Tensor *loss = net_loss(net, y);
+    measurement->loss = (double)tensor_item(loss);
+    return config->same_dy ? tensor_sum(tensor_mul(y, same_dy(config, y))) : loss; // its gradient at y is dy
+}

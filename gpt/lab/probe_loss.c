@@ -87,29 +87,3 @@ double probe_seconds(ProbeRun *run)
     unwind_end(frame);
     return seconds * config->n_seeds * arms_run(config) * (config->n_steps + 1.0);
 }
-
-bool probe_estimate(const ExperimentConfig *config, const Probe *probe, double *seconds, Error *error)
-{
-    REQUIRE(config, probe, seconds);
-    Net net;
-    int arm = 0;
-    *seconds = 0;
-    if (probe->losses + probe->gradients == 0) {
-        return true;
-    }
-    if (!experiment_check(config, error)) {
-        return false;
-    }
-    while (!arm_is_run(config, arm)) {
-        arm++;
-    }
-    if (!net_create(&net, config, arm, config->seed, error)) {
-        return false;
-    }
-    int frame = unwind_begin();
-    unwind_add(net_free, &net);
-    net_next_batch(&net);
-    *seconds = probe_seconds(&(ProbeRun){.config = net.config, .net = &net, .probe = probe});
-    unwind_end(frame);
-    return true;
-}

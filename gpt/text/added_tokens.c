@@ -30,16 +30,6 @@ typedef struct Listing {
     Error *error;
 } Listing;
 
-AddedToken *added_token_find(const AddedTokens *added, const char *content, size_t n)
-{
-    for (int i = 0; i < added->n; i++) {
-        if (strlen(added->list[i].content) == n && memcmp(added->list[i].content, content, n) == 0) {
-            return &added->list[i];
-        }
-    }
-    return NULL;
-}
-
 static AddedToken *append(AddedTokens *added, const char *content, int id)
 {
     AddedToken *token = LIST_ADD(added->list, added->n, added->capacity, "the added tokens");

@@ -176,6 +176,16 @@ bool added_tokens_compile(AddedTokens *added, Error *error)
     return added->code != NULL;
 }
 
+AddedToken *added_token_find(const AddedTokens *added, const char *content, size_t n)
+{
+    for (int i = 0; i < added->n; i++) {
+        if (strlen(added->list[i].content) == n && memcmp(added->list[i].content, content, n) == 0) {
+            return &added->list[i];
+        }
+    }
+    return NULL;
+}
+
 bool added_token_is_found(const AddedTokens *added, const AddedToken *token)
 {
     return added->special || !token->special;

@@ -67,25 +67,6 @@ static void fast_layernorm(const LayernormRows *r, const Real *bias, double eps,
                  &(LayernormCall){.r = r, .bias = bias, .eps = eps, .stats = stats, .out = y});
 }
 
-void *scratch_try(Scratch *scratch, size_t bytes)
-{
-    if (bytes > scratch->bytes) {
-        free(scratch->memory);
-        scratch->memory = memory_try(bytes);
-        scratch->bytes = scratch->memory == NULL ? 0 : bytes;
-    }
-    return scratch->memory;
-}
-
-void *scratch_of(Scratch *scratch, size_t bytes, const char *what)
-{
-    void *memory = scratch_try(scratch, bytes);
-    if (memory == NULL) {
-        fail_memory(bytes, what);
-    }
-    return memory;
-}
-
 static _Thread_local Scratch layernorm_sums;
 
 // Sums over rows are made a chunk of rows at a time, and then added up in the order of the chunks: the same bits on any number of

@@ -17,18 +17,6 @@ static const char *scope_of(const TapeNode *node)
     return node->scope == NULL ? "" : node->scope;
 }
 
-// Is scope module itself, or in it?
-static bool lies_in(const char *scope, const char *module)
-{
-    size_t length = strlen(module);
-    return length == 0 || (strncmp(scope, module, length) == 0 && (scope[length] == '\0' || scope[length] == '.'));
-}
-
-bool dot_is_drawn(const Drawing *drawing, const TapeNode *node)
-{
-    return lies_in(scope_of(node), drawing->module);
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // Modules
 
@@ -50,7 +38,7 @@ static int find_parent(const Drawing *drawing, const char *name)
     for (int s = 0; s < drawing->n_scopes; s++) {
         const char *other = drawing->scopes[s].name;
         size_t length = strlen(other);
-        if (strcmp(other, name) != 0 && length > longest && lies_in(name, other)) {
+        if (strcmp(other, name) != 0 && length > longest && dot_lies_in(name, other)) {
             parent = s;
             longest = length;
         }
@@ -98,25 +86,6 @@ static const char *name_in_parent(const Drawing *drawing, int s)
 
 // ------------------------------------------------------------------------------------------------------------
 // Boxes
-
-// Graphviz reads quotes, backslashes and, even in plain labels, entities like &amp;.
-void dot_quote(FILE *out, const char *text)
-{
-    for (size_t n = strlen(text); n > 0;) {
-        char shown[UTF8_SHOWN];
-        size_t shown_length;
-        size_t length = utf8_show(text, n, shown, &shown_length);
-        for (size_t i = 0; i < shown_length; i++) {
-            if (shown[i] == '&') {
-                fputs("&amp;", out);
-            } else {
-                fprintf(out, "%s%c", shown[i] == '"' || shown[i] == '\\' ? "\\" : "", shown[i]);
-            }
-        }
-        text += length;
-        n -= length;
-    }
-}
 
 static const char *const GROUP_COLORS[OP_GROUP_COUNT] = {
     [OP_GROUP_OTHER] = "#f1f3f5", [OP_GROUP_PRODUCT] = "#d0ebff",    [OP_GROUP_ATTENTION] = "#e5dbff",

@@ -28,6 +28,7 @@ typedef struct Drawing {
     bool shortcuts;     // is there any?
 } Drawing;
 
+bool dot_lies_in(const char *scope, const char *module); // is scope module itself, or in it?
 // Is the node in the module that is drawn?
 bool dot_is_drawn(const Drawing *drawing, const TapeNode *node);
 

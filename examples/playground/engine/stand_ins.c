@@ -62,10 +62,9 @@ int streamed_parts(const ExperimentConfig *)
     return 1;
 }
 
-GPT *gpt_create_streamed_from(const GPTConfig *, uint64_t, StreamSource, Error *error)
+void gpt_stream_begin(GPT *, uint64_t, StreamSource)
 {
-    error_set(error, "the page has no streamed models");
-    return NULL;
+    // never called: streamed_check refuses such models
 }
 
 StreamSource gpt_stream_source(const GPT *)

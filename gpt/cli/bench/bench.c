@@ -48,7 +48,7 @@ static bool begins_with(const char *name, const char *beginning)
 }
 
 // By --case; without it, every case that one rank can run is chosen.
-bool bench_is_chosen(const Options *options, const BenchCase *which)
+static bool is_chosen(const Options *options, const BenchCase *which)
 {
     const char *names = options_text(options, "case");
     bool chosen = names == NULL && which->run != NULL;
@@ -64,7 +64,7 @@ static int count_chosen(const Options *options, const char *kind)
 {
     int n = 0;
     for (int i = 0; i < bench_case_count; i++) {
-        n += bench_is_chosen(options, &bench_cases[i]) && strncmp(bench_cases[i].name, kind, strlen(kind)) == 0;
+        n += is_chosen(options, &bench_cases[i]) && strncmp(bench_cases[i].name, kind, strlen(kind)) == 0;
     }
     return n;
 }
@@ -94,7 +94,7 @@ static bool read_ranks(const Options *options, BenchConfig *config)
     for (int i = 0; i < bench_case_count; i++) {
         const char *name = bench_cases[i].name;
         bool sweep = bench_cases[i].run == NULL;
-        if (!bench_is_chosen(options, &bench_cases[i]) || (one ? !sweep : sweep || begins_with(name, "step-"))) {
+        if (!is_chosen(options, &bench_cases[i]) || (one ? !sweep : sweep || begins_with(name, "step-"))) {
             continue;
         }
         return one ? option_error(options, "case", "%s needs several ranks (expected mpirun -n N gptape bench)", name)
@@ -136,7 +136,7 @@ static bool measure(const Options *options, const BenchConfig *config, BenchRepo
     Progress progress = progress_begin(options, "cases");
     bool done = bench_peaks(config, &report->peaks, error);
     for (int i = 0; done && i < bench_case_count; i++) {
-        if (bench_is_chosen(options, &bench_cases[i])) {
+        if (is_chosen(options, &bench_cases[i])) {
             BenchRow *row = &report->rows[report->n_rows];
             row->which = &bench_cases[i];
             done = bench_case(row->which, config, &row->figures, error);
@@ -170,6 +170,15 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
     return done;
 }
 
+static bool run_on_ranks(const Options *options, const BenchConfig *config, Error *error)
+{
+    AUTO_FREE bool *chosen = memory_allocate((size_t)bench_case_count * sizeof *chosen, "the cases");
+    for (int i = 0; i < bench_case_count; i++) {
+        chosen[i] = is_chosen(options, &bench_cases[i]);
+    }
+    return bench_on_ranks(options, chosen, config, error);
+}
+
 int command_bench(const Options *options)
 {
     TokenizerKind kind;
@@ -187,6 +196,6 @@ int command_bench(const Options *options)
         bench_print_cases();
         return STATUS_OK;
     }
-    bool done = ranks_count() > 1 ? bench_on_ranks(options, &config, &error) : run(options, kind, &config, &error);
+    bool done = ranks_count() > 1 ? run_on_ranks(options, &config, &error) : run(options, kind, &config, &error);
     return command_status(done || report_failure(options, &error));
 }

@@ -20,9 +20,8 @@ typedef struct BenchReport {
 
 void bench_print(const BenchReport *report); // tables
 void bench_print_json(const BenchReport *report);
-bool bench_is_chosen(const Options *options, const BenchCase *which); // by --case
-// Under mpirun: the chosen cases, training steps and sweeps, on all ranks.
-bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *error);
+// Under mpirun: the chosen of bench_cases, training steps and sweeps, on all ranks.
+bool bench_on_ranks(const Options *options, const bool *chosen, const BenchConfig *config, Error *error);
 void bench_print_cases(void); // for --list
 
 #endif

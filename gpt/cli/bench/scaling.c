@@ -139,13 +139,13 @@ static bool time_sweep(const Options *options, const BenchCase *which, double se
 
 // ------------------------------------------------------------------------------------------------------------
 
-bool bench_on_ranks(const Options *options, const BenchConfig *config, Error *error)
+bool bench_on_ranks(const Options *options, const bool *chosen, const BenchConfig *config, Error *error)
 {
     AUTO_FREE ScalingRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
     int n = 0;
     bool done = true;
     for (int i = 0; done && i < bench_case_count; i++) {
-        if (bench_is_chosen(options, &bench_cases[i])) {
+        if (chosen[i]) {
             rows[n].which = &bench_cases[i];
             done = rows[n].which->run == NULL ? time_sweep(options, rows[n].which, config->seconds, &rows[n].scaling, error)
                                               : bench_scaling(rows[n].which, config, &rows[n].scaling, error);

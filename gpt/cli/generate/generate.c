@@ -195,11 +195,6 @@ static bool find_model(Generation *generation)
     return generation->gpt != NULL;
 }
 
-int generation_together(const Generation *generation)
-{
-    return gpt_generate_batch_size(&generation->model, &generation->config, generation->n_samples, generation->n_prompt);
-}
-
 // The memory of the process, for a streamed or a held model. A saved model already has its weights in memory, or one block's.
 static double bytes_needed(const Generation *generation, bool streamed)
 {

@@ -261,6 +261,11 @@ static bool generate_group(Group *group, Random *random, cJSON *samples)
     return sound || report_failure(generation->options, &error);
 }
 
+int generation_together(const Generation *generation)
+{
+    return gpt_generate_batch_size(&generation->model, &generation->config, generation->n_samples, generation->n_prompt);
+}
+
 // Makes all samples, a batch at a time.
 static bool generate_all(Generation *generation, cJSON *samples, Pace *pace)
 {

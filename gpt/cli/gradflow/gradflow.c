@@ -129,33 +129,6 @@ const CommandHelp gradflow_help = {
 // ------------------------------------------------------------------------------------------------------------
 // The run
 
-bool gradflow_write_table(const char *path, bool (*write)(const Experiment *experiment, FILE *out), const Experiment *experiment, Error *error)
-{
-    if (path == NULL) {
-        return true;
-    }
-    if (strcmp(path, "-") == 0) {
-        if (!write(experiment, stdout)) {
-            note_stdout_lost();
-        }
-        return true;
-    }
-    SaveFile save;
-    if (!save_begin(&save, path, error)) {
-        return false;
-    }
-    write(experiment, save.stream); // the commit reports write errors
-    return save_commit(&save, error);
-}
-
-char *gradflow_path_beside(const char *path, const char *what)
-{
-    const char *name = strrchr(path, '/');
-    const char *ending = strrchr(name == NULL ? path : name, '.');
-    ending = ending == NULL ? path + strlen(path) : ending;
-    return text_format("%.*s-%s%s", (int)(ending - path), path, what, ending);
-}
-
 // Draws the training steps, or, if probe is not NULL, that probe if it has values.
 static bool draw_beside(const GradflowPlan *plan, const Options *options, const Experiment *experiment, const Probe *probe, Error *error)
 {

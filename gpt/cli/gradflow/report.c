@@ -6,25 +6,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-// The first arms also differ in color, as in the plots.
-const char *arm_color(int arm)
-{
-    return arm == 0 ? COLOR_WITHOUT : arm == 1 ? COLOR_WITH : NULL;
-}
-
 // ------------------------------------------------------------------------------------------------------------
 // The conclusion: what part of the last layer's gradient reaches the first
 
 static Quartiles first_ratio(const Experiment *experiment, int arm, int step)
 {
     return experiment_has(experiment, arm) ? experiment_relative(experiment, arm, step, 0, METRIC_WEIGHT) : (Quartiles){.n = 0};
-}
-
-const char *gradflow_when(const Experiment *experiment, int step, char text[WHEN_TEXT])
-{
-    int steps = experiment->config.n_steps;
-    snprintf(text, WHEN_TEXT, step > 0 ? "after %d step%s of training" : steps > 0 ? "before training" : "%.0d%.0s", step, plural(step));
-    return text;
 }
 
 // "The first layer's gradient is, as a fraction of the last layer's, 5.21e-06 without shortcuts and 0.332 with shortcuts (medians)."
@@ -58,45 +45,6 @@ static void print_conclusion(const Experiment *experiment, int step)
     text[0] = (char)toupper((unsigned char)text[0]);
     printf("%s", terminal_color(COLOR_BOLD));
     terminal_print("%s%s\n", text, terminal_color(COLOR_END));
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// A table with columns for each arm
-
-bool gradflow_print_arms(const ArmTable *table)
-{
-    const ExperimentConfig *config = &table->experiment->config;
-    int arms[TABLE_COLUMNS];
-    int columns[TABLE_COLUMNS];
-    int n = 0;
-    for (int i = 0; i < experiment_arms(config) * table->n_columns && n < TABLE_COLUMNS - 1; i++) {
-        arms[n] = i / table->n_columns;
-        columns[n] = i % table->n_columns;
-        n += experiment_has(table->experiment, arms[n]) && table->title(table, arms[n], columns[n]) != NULL;
-    }
-    Table *out = table_begin_numbers(1 + n);
-    table_cell(out, "%s", "");
-    for (int i = 0; i < n; i++) { // the arm above its first column
-        const char *name = config->n_rules > 0 ? experiment_arm_name(config, arms[i]) : arms[i] == 1 ? "with:" : "without:";
-        table_color(out, arm_color(arms[i]));
-        table_cell(out, "%.14s", i > 0 && arms[i] == arms[i - 1] ? "" : name);
-    }
-    table_cell(out, "%s", table->corner);
-    for (int i = 0; i < n; i++) {
-        table_cell(out, "%s", table->title(table, arms[i], columns[i]));
-    }
-    table_line(out);
-    int every = (table->n_rows + ROWS_AT_MOST - 1) / ROWS_AT_MOST;
-    for (int row = 0; row < table->n_rows; row++) {
-        if (row % every == 0 || row == table->n_rows - 1) {
-            table->head(out, table, row);
-            for (int i = 0; i < n; i++) {
-                table->cell(out, table, row, arms[i], columns[i]);
-            }
-        }
-    }
-    table_end(out);
-    return every > 1;
 }
 
 // ------------------------------------------------------------------------------------------------------------

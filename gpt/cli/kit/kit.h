@@ -289,8 +289,6 @@ int interrupt_status(void); // 130 after Ctrl-C
 // what could control it: control and bidirectional characters, and bytes that are not UTF-8, as quote_terminal does. The first call of the program.
 void streams_begin(void);
 bool streams_no_stdout(void); // discards all later output to stdout. False on failure
-enum { STREAMS_OWN_TEXT = 16 };
-const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT]); // an escape sequence of ours, to be printed to stdout
 
 // Shows at once what was written to stdout.
 void flush_stdout(void);

@@ -121,12 +121,6 @@ bool options_saved_config(const Options *options, GPTConfig *config)
     return refuse_fields(options, NULL) && (gpt_load_config(options_text(options, "model"), config, &error) || report_failure(options, &error));
 }
 
-Tokenizer *options_saved_tokenizer(const Options *options, Error *error)
-{
-    bool own = !options_given(options, "vocab");
-    return own ? options_special(options, tokenizer_load(options_text(options, "model"), error), error) : options_gpt2(options, error);
-}
-
 void options_saved_model_note(const Options *options, const GPTConfig *config)
 {
     char difference[DIFFERENCE_TEXT];

@@ -180,8 +180,41 @@ bool streams_no_stdout(void)
     return nowhere != NULL;
 }
 
-const char *streams_own(const char *code, char text[STREAMS_OWN_TEXT])
+// ------------------------------------------------------------------------------------------------------------
+// Color
+
+enum { OWN_TEXT = 16 };
+
+static bool color;
+
+bool terminal_set_color(const Options *options)
 {
-    snprintf(text, STREAMS_OWN_TEXT, "%s%s", filter.terminal == NULL ? "\033" : OWN_ESCAPE, code + 1);
+    int when = 0;
+    if (!options_choice(options, "color", &when)) {
+        return false;
+    }
+    const char *no_color = getenv("NO_COLOR");
+    const char *kind = getenv("TERM");
+    bool wanted = (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
+    color = when == 1 || (when == 0 && wanted);
+    return true;
+}
+
+// An escape sequence of ours, to be printed to stdout.
+static const char *own_escape(const char *code, char text[OWN_TEXT])
+{
+    snprintf(text, OWN_TEXT, "%s%s", filter.terminal == NULL ? "\033" : OWN_ESCAPE, code + 1);
     return text;
+}
+
+const char *terminal_color(const char *code)
+{
+    static const char *const codes[] = {COLOR_BOLD, COLOR_WITHOUT, COLOR_WITH, COLOR_END};
+    static char own[4][OWN_TEXT];
+    for (int i = 0; color && i < 4; i++) {
+        if (strcmp(code, codes[i]) == 0) {
+            return own_escape(code, own[i]);
+        }
+    }
+    return "";
 }

@@ -32,33 +32,6 @@ int terminal_columns(int widest)
     return terminal_columns_of(STDOUT_FILENO, widest);
 }
 
-static bool color;
-
-bool terminal_set_color(const Options *options)
-{
-    int when = 0;
-    if (!options_choice(options, "color", &when)) {
-        return false;
-    }
-    const char *no_color = getenv("NO_COLOR");
-    const char *kind = getenv("TERM");
-    bool wanted = (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
-    color = when == 1 || (when == 0 && wanted);
-    return true;
-}
-
-const char *terminal_color(const char *code)
-{
-    static const char *const codes[] = {COLOR_BOLD, COLOR_WITHOUT, COLOR_WITH, COLOR_END};
-    static char own[4][STREAMS_OWN_TEXT];
-    for (int i = 0; color && i < 4; i++) {
-        if (strcmp(code, codes[i]) == 0) {
-            return streams_own(code, own[i]);
-        }
-    }
-    return "";
-}
-
 static bool fits(const char *text, size_t at, size_t columns)
 {
     while (at + strcspn(text, "\n") <= columns) {

@@ -98,6 +98,12 @@ Tokenizer *options_tokenizer(const Options *options, TokenizerKind kind, const c
     return kind == TOKENIZER_CHARS ? tokenizer_chars_of(path, error) : tokenizer_bytes();
 }
 
+Tokenizer *options_saved_tokenizer(const Options *options, Error *error)
+{
+    bool own = !options_given(options, "vocab");
+    return own ? options_special(options, tokenizer_load(options_text(options, "model"), error), error) : options_gpt2(options, error);
+}
+
 Tokenizer *options_model_tokenizer(const Options *options, int vocab_size)
 {
     bool saved = options_given(options, "model");
