@@ -114,6 +114,7 @@ typedef struct Panel {
     double x, y, width, height; // on the page, whose lower left corner is 0, 0 and upper right corner 1, 1
 } Panel;
 
+enum { LABEL_MARGIN = 11 }; // at the left of axes with a label, in characters
 // Can gnuplot draw this number? Its own arithmetic overflows before double does.
 bool panel_can_draw(double value);
 void panel_fit(Panel *panel); // sets the y axis from the lines

@@ -276,7 +276,7 @@ void panel_write(const Panel *panel, Page *page)
     fprintf(script, "\n");
     panel_write_data(panel, script, number);
     page_place(script, panel->x, panel->y, panel->width, panel->height);
-    number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : 11,
+    number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : LABEL_MARGIN,
                  x_label ? 3.2 : 2.0, 0.7 + (panel->title != NULL ? 1.7 : 0) + 1.35 * key_rows);
     page_labels(script, panel->title, panel->x_label, panel->y_label);
     if (panel->has_key) {

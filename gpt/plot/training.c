@@ -15,39 +15,11 @@ typedef struct FlowMap {
     int zeros, not_finite; // how many of the cells
 } FlowMap;
 
-// The networks of one arm at one step.
-static int select_step(const Experiment *experiment, PlotArm arm, int step, const Measurement **selected)
-{
-    int n = 0;
-    for (int i = 0; i < experiment->n_measurements && n < experiment->config.n_seeds; i++) {
-        const Measurement *measurement = &experiment->measurements[i];
-        if (measurement->arm == arm.number && measurement->step == step) {
-            selected[n] = measurement;
-            n++;
-        }
-    }
-    return n;
-}
-
 // Steps from one measurement to the next.
 static int measured_every(const Experiment *experiment)
 {
     const TrainConfig *train = experiment->config.train;
     return train == NULL || train->gradflow_every < 1 ? 1 : train->gradflow_every;
-}
-
-static void fill_column(FlowMap *map, int column, const Measurement **selected, int n, double *values)
-{
-    Cells *cells = &map->cells;
-    for (int row = 0; row < cells->rows; row++) {
-        for (int i = 0; i < n; i++) {
-            values[i] = measurement_metric(selected[i], row * (int)cells->dy, METRIC_WEIGHT);
-        }
-        double median = quartiles_of(values, n).median;
-        map->zeros += median == 0;
-        map->not_finite += !isfinite(median);
-        cells->values[row * cells->columns + column] = !isfinite(median) ? INFINITY : median == 0 ? NAN : log10(median);
-    }
 }
 
 static FlowMap map_of(const Experiment *experiment, PlotArm arm)
@@ -58,12 +30,12 @@ static FlowMap map_of(const Experiment *experiment, PlotArm arm)
     int rows = (experiment->n_layer - 1) / row_stride + 1;
     int columns = experiment->config.n_steps / column_stride + 1;
     FlowMap map = {.cells = cells_create(rows, columns, column_stride, row_stride)};
-    size_t n_seeds = (size_t)experiment->config.n_seeds;
-    AUTO_FREE const Measurement **selected = memory_allocate(n_seeds * sizeof *selected, "a plot");
-    AUTO_FREE double *values = memory_allocate(n_seeds * sizeof *values, "a plot");
-    for (int column = 0; column < columns; column++) {
-        int n = select_step(experiment, arm, column * column_stride, selected);
-        fill_column(&map, column, selected, n, values);
+    for (int i = 0; i < rows * columns; i++) {
+        int step = i % columns * column_stride;
+        double median = experiment_metric(experiment, arm.number, step, i / columns * row_stride, METRIC_WEIGHT).median;
+        map.zeros += median == 0;
+        map.not_finite += !isfinite(median);
+        map.cells.values[i] = !isfinite(median) ? INFINITY : median == 0 ? NAN : log10(median);
     }
     return map;
 }
@@ -125,7 +97,7 @@ static void write_map(Page *page, const Experiment *experiment, const Cells *cel
     AUTO_FREE char *name = plot_shorten(arm.name, 24);
     AUTO_FREE char *title = text_format("Mean |dL/dW|, %s", name);
     page_place(script, place->x, place->y, place->width, place->height);
-    fprintf(script, "set lmargin 10\nset rmargin 2\nset bmargin 0.3\nset tmargin 2\n");
+    number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin 0.3\nset tmargin 2\n", LABEL_MARGIN);
     page_labels(script, title, NULL, experiment_layer_word(experiment));
     map_write_axes(script, cells, (int)(place->width * 20), (int)(place->height * 16));
     fprintf(script, "set format x \"\"\n");
