@@ -5,6 +5,7 @@
 #include "tensor/unwind.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -128,6 +129,9 @@ static void step_with(AdamW *adamw, double gradient_factor, Where where)
         fail_mistake(HERE, "adamw_step: %s is NULL", adamw == NULL ? "adamw" : "adamw->parameters");
     }
     check_config(&adamw->config);
+    if (adamw->step < 0 || adamw->step == INT_MAX) {
+        fail_mistake(HERE, "adamw_step: %d steps were done (expected 0 to %d)", adamw->step, INT_MAX - 1);
+    }
     adamw->step++;
     size_t at = 0;
     for (int i = 0; i < adamw->parameters->count; i++) {

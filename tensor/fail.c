@@ -176,8 +176,17 @@ size_t memory_requests(void)
     return atomic_load(&requests);
 }
 
+const char *word_at(const char *const *words, int n, int i, Where where)
+{
+    if (i < 0 || i >= n) {
+        fail_mistake(where, "%s: %d is none of its %d values", where.function, i, n);
+    }
+    return words[i];
+}
+
 int word_distance(const char *a, const char *b)
 {
+    REQUIRE(a, b);
     enum { LONGEST = 64 };
     int row[LONGEST + 1];
     int n = (int)strlen(b);

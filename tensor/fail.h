@@ -99,6 +99,10 @@ bool error_set_field(Error *error, const char *field, const char *format, ...) _
 // How many letters to insert, delete or replace (Levenshtein distance), for suggestions. Words of more than 64 letters count as far apart.
 int word_distance(const char *a, const char *b);
 
+// words[i], the word of an enum's value; a mistake if it has none.
+#define WORD(words, i) word_at(words, (int)(sizeof(words) / sizeof *(words)), i, HERE)
+const char *word_at(const char *const *words, int n, int i, Where where);
+
 // Numbers as text, with a decimal point in every locale: fprintf, snprintf, vsnprintf and strtod of the "C" locale. Everything
 // that prints or reads a number with a fraction uses them.
 int number_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

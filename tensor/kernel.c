@@ -57,7 +57,7 @@ const Kernels *kernels(void)
 const char *precision_name(Precision precision)
 {
     static const char *const names[PRECISION_COUNT] = {"f32", "bf16", "f64"};
-    return names[precision];
+    return WORD(names, (int)precision);
 }
 
 const char *kernels_name(void)

@@ -178,6 +178,7 @@ const char *tape_scope(const char *scope)
 void tape_sublayer_begin(Tensor *stream)
 {
     Tape *tape = tape_needed("tape_sublayer_begin", HERE);
+    REQUIRE(stream);
     *LIST_ADD(tape->streams, tape->n_sublayers, tape->streams_capacity, "the tape's sublayers") = stream;
     tape->sublayer = tape->n_sublayers;
 }
@@ -211,6 +212,9 @@ int tape_enter(const char *scope, Where caller)
 
 void tape_leave(int entered)
 {
+    if (entered < 0) {
+        fail_mistake(HERE, "tape_leave: %d is not what tape_enter returned", entered);
+    }
     unwind_end(entered);
 }
 
@@ -313,8 +317,8 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
     node->sublayer = tape->sublayer;
     node->branch = tape->branch;
     node->wanted = WANTED_ALWAYS;
-    memcpy(node->inputs, call->inputs, input_bytes);
     for (int i = 0; i < call->n_inputs; i++) {
+        node->inputs[i] = call->inputs[i];
         bool wants_grad = call->inputs[i]->requires_grad;
         output->requires_grad |= wants_grad;
         node->wanted |= wants_grad && i < OP_READS ? 1 << i : 0;

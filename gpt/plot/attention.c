@@ -100,6 +100,11 @@ static char *write_title(const AttentionMaps *maps)
     return writer_end(text);
 }
 
+static const char *token(const AttentionMaps *maps, int t)
+{
+    return maps->tokens == NULL || maps->tokens[t] == NULL ? "" : maps->tokens[t];
+}
+
 static char *write_caption(const AttentionMaps *maps)
 {
     Writer *text = writer_begin();
@@ -110,7 +115,7 @@ static char *write_caption(const AttentionMaps *maps)
     fprintf(text->stream, "%s%s%s%d tokens: ", maps->caption == NULL ? "" : "Model ", maps->caption == NULL ? "" : maps->caption,
             maps->caption == NULL ? "" : ". ", maps->T);
     for (int t = 0; t < maps->T; t++) {
-        fputs(maps->tokens[t], text->stream);
+        fputs(token(maps, t), text->stream);
     }
     return writer_end(text);
 }
@@ -124,7 +129,7 @@ static int longest_name(const AttentionMaps *maps)
 {
     int longest = 1;
     for (int t = 0; t < maps->T; t++) {
-        int length = plot_length(maps->tokens[t]);
+        int length = plot_length(token(maps, t));
         longest = length > longest ? length : longest;
     }
     return longest < NAME_MOST ? longest : NAME_MOST;
@@ -132,7 +137,7 @@ static int longest_name(const AttentionMaps *maps)
 
 static bool has_names(const AttentionMaps *maps, const Grid *grid)
 {
-    return fmin(map_height(grid), map_width(grid)) >= NAMES_HEIGHT * maps->T;
+    return maps->tokens != NULL && fmin(map_height(grid), map_width(grid)) >= NAMES_HEIGHT * maps->T;
 }
 
 // A multiple of 0.1, at least as high as all weights but those of the first two rows, which cannot be small.

@@ -105,7 +105,7 @@ typedef struct AttentionMaps {
     const double *weights; // (n_layer, n_head, T, T), as gpt_attention_weights gives them
     int n_layer, n_head, T;
     bool causal;               // future positions are gray
-    const char *const *tokens; // (T) as text
+    const char *const *tokens; // (T) as text; they, or the list, may be NULL
     const char *caption;       // the model
 } AttentionMaps;
 

@@ -196,7 +196,7 @@ static void count_stories(const Grammar *grammar, const char *text, size_t n, St
 
 StoryCount stories_check(const Stories *stories, const char *text, size_t n, StoryFault *on_fault, void *context)
 {
-    REQUIRE(text);
+    REQUIRE(stories, text);
     StoryCount count = {0};
     count_sentences(&stories->grammar, text, n, &count, on_fault, context);
     count_stories(&stories->grammar, text, n, &count);

@@ -210,6 +210,9 @@ void dataset_free(Dataset *dataset)
 size_t dataset_tokens(const Dataset *dataset, DatasetSplit split)
 {
     REQUIRE(dataset);
+    if ((unsigned)split >= SPLIT_COUNT) {
+        fail_mistake(HERE, "dataset_tokens: split %d is unknown", (int)split);
+    }
     return dataset->start[split + 1] - dataset->start[split];
 }
 

@@ -117,12 +117,15 @@ static void fill_batch(void *context, Random *random, int B, int T, int *ids, in
 BatchSource task_source(const Task *task)
 {
     REQUIRE(task);
+    if ((unsigned)task->kind >= TASK_COUNT || task->n_symbols < 1 || task->k < 0 || (task->kind == TASK_MODULAR && task->k < 1)) {
+        fail_mistake(HERE, "task_source: the task does not fit any rows (expected one of task_read, after task_fit)");
+    }
     return (BatchSource){.name = task->name, .fill = fill_batch, .context = (void *)task, .guess_loss = log(task->n_symbols)};
 }
 
 void batch_draw(const BatchSource *source, Random *random, int B, int T, int *ids, int *targets)
 {
-    REQUIRE(source);
+    REQUIRE(source, source->fill, random);
     Random own;
     random_seed(&own, random_bits(random));
     source->fill(source->context, &own, B, T, ids, targets);

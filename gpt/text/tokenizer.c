@@ -19,7 +19,7 @@ typedef struct Characters {
 const char *tokenizer_name(TokenizerKind kind)
 {
     static const char *const names[TOKENIZER_COUNT] = {"gpt2", "bytes", "chars"};
-    return names[kind];
+    return WORD(names, (int)kind);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -141,6 +141,9 @@ double flow_token_cosine(const Tensor *x)
 double flow_autocorrelation(const double *values, int n, int lag)
 {
     REQUIRE(values);
+    if (lag < 0) {
+        fail_mistake(HERE, "flow_autocorrelation: lag %d (expected 0 or more)", lag);
+    }
     double mean = 0;
     for (int i = 0; i < n; i++) {
         mean += values[i] / n;

@@ -60,6 +60,9 @@ void jacobian_norms(Tensor *y, Tensor *const *x, int n, int n_probes, Random *ra
     if (n_probes < 0 || n_probes == 1) {
         fail_mistake(HERE, "jacobian_norms: %d probes (expected 0 or at least 2)", n_probes);
     }
+    if (n < 1) {
+        fail_mistake(HERE, "jacobian_norms: %d tensors (expected 1 or more)", n);
+    }
     for (int i = 0; i < n; i++) {
         REQUIRE(x[i]);
         most = tensor_count(x[i]) > most ? tensor_count(x[i]) : most;

@@ -30,7 +30,7 @@ void weight_copy_free(WeightCopy *copy)
 
 void update_ratios(const WeightCopy *before, double *ratios)
 {
-    REQUIRE(before, ratios);
+    REQUIRE(before, before->parameters, ratios);
     size_t at = 0;
     for (int i = 0; i < before->parameters->count; i++) {
         const Tensor *p = before->parameters->parameters[i];

@@ -97,6 +97,9 @@ static void flow_up(TapeSublayer *sublayer, const Tape *tape)
 TapeSublayer tape_sublayer(const Tape *tape, int index)
 {
     REQUIRE(tape);
+    if (index < 0 || index >= tape->n_nodes) {
+        fail_mistake(HERE, "tape_sublayer: the tape has no node %d, but %d nodes", index, tape->n_nodes);
+    }
     int number = tape->nodes[index]->sublayer;
     TapeSublayer sublayer = {.first = index, .last = index, .stream = number == 0 ? NULL : tape->streams[number - 1]};
     while (sublayer.first > 0 && number > 0 && tape->nodes[sublayer.first - 1]->sublayer == number) {

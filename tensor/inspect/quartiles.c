@@ -21,7 +21,9 @@ static double quantile(const double *sorted, int n, double p)
     if (part == 0) {
         return sorted[below]; // also if the next is infinite or missing
     }
-    return sorted[below] + part * (sorted[below + 1] - sorted[below]);
+    double step = sorted[below + 1] - sorted[below];
+    bool too_large = isinf(step) && isfinite(sorted[below]) && isfinite(sorted[below + 1]);
+    return too_large ? (1 - part) * sorted[below] + part * sorted[below + 1] : sorted[below] + part * step;
 }
 
 Quartiles quartiles_of(double *values, int n)

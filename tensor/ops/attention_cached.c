@@ -83,7 +83,7 @@ static CachedSizes cached_sizes(const Tensor *qkv, const KVCache *cache, Where w
                      SHAPE_STRING(qkv->shape), SHAPE_STRING(keys));
     }
     int T = qkv->shape.size[1];
-    if (T > keys.size[2] - cache->length) {
+    if (cache->length < 0 || T > keys.size[2] - cache->length) {
         fail_mistake(where, "tensor_attention_cached: %d positions and %d more, but the cache has room for %d", cache->length, T, keys.size[2]);
     }
     size_t n_head = (size_t)keys.size[1];

@@ -2,6 +2,8 @@
 
 #include "tests/gpt/gpt_test.h"
 
+#include <limits.h>
+
 static Tensor *first_of(void *context, Tensor **x)
 {
     (void)context;
@@ -124,6 +126,54 @@ START_TEST(missing_fields)
 }
 END_TEST
 
+// Numbers and structs that no function gave.
+START_TEST(values_that_do_not_exist)
+{
+    Tensor *x = tensor_full(SHAPE(2, 3), 1);
+    Tensor *y = tensor_mul(x, x);
+    Tensor *loss = tensor_sum(y);
+    JacobianNorm norm;
+    WeightCopy copy = {0};
+    AdamW adamw = {.parameters = &(ParameterList){0}, .config = ADAMW_DEFAULTS, .step = INT_MAX};
+    Dataset dataset = {0};
+    Task task = {.kind = TASK_MODULAR};
+    BatchSource source = {.name = "none"};
+    Random random;
+    int ids[8];
+    double values[4] = {-1e308, -1e308, 1e308, 1e308};
+    ck_assert_double_eq(quartiles_of(values, 4).median, 0);
+    ck_assert_double_eq(quartiles_of(values, 4).high, 1e308);
+    random_seed(&random, 1);
+    ASSERT_MISTAKE(activation_name(ACTIVATION_COUNT), "activation_name: 6 is none of its 6 values");
+    ASSERT_MISTAKE(init_name(-1), "init_name: -1 is none of its 6 values");
+    ASSERT_MISTAKE(norm_name(NORM_COUNT), "norm_name: 3 is none");
+    ASSERT_MISTAKE(final_norm_name(-1), "final_norm_name: -1 is none");
+    ASSERT_MISTAKE(flow_reach_name(FLOW_REACH_COUNT), "flow_reach_name: 4 is none");
+    ASSERT_MISTAKE(tokenizer_name(TOKENIZER_COUNT), "tokenizer_name: 3 is none");
+    ASSERT_MISTAKE(precision_name(PRECISION_COUNT), "precision_name: 3 is none");
+    ASSERT_MISTAKE(reduction_name(-1), "reduction_name: -1 is none");
+    ASSERT_MISTAKE(word_distance(NULL, "x"), "word_distance: a is NULL");
+    ASSERT_MISTAKE(tape_leave(-1), "tape_leave: -1 is not what tape_enter returned");
+    ASSERT_MISTAKE(tape_sublayer_begin(NULL), "tape_sublayer_begin: stream is NULL");
+    ASSERT_MISTAKE(tape_sublayer(tape, -1), "tape_sublayer: the tape has no node -1, but 2 nodes");
+    ASSERT_MISTAKE(tape_sublayer(tape, 2), "tape_sublayer: the tape has no node 2");
+    ASSERT_MISTAKE(path_lengths(loss, &x, -1), "path_lengths: -1 sublayers (expected 0 or more)");
+    ASSERT_MISTAKE(jacobian_norms(y, &x, 0, 0, NULL, &norm), "jacobian_norms: 0 tensors (expected 1 or more)");
+    ASSERT_MISTAKE(update_ratios(&copy, values), "update_ratios: before->parameters is NULL");
+    ASSERT_MISTAKE(flow_autocorrelation(values, 4, -1), "flow_autocorrelation: lag -1 (expected 0 or more)");
+    ASSERT_MISTAKE(adamw_step(&adamw), "adamw_step: 2147483647 steps were done");
+    ASSERT_MISTAKE(dataset_tokens(&dataset, SPLIT_COUNT), "dataset_tokens: split 2 is unknown");
+    ASSERT_MISTAKE(task_source(&task), "task_source: the task does not fit any rows");
+    ASSERT_MISTAKE(batch_draw(&source, &random, 1, 8, ids, ids), "batch_draw: source->fill is NULL");
+    ASSERT_MISTAKE(stories_check(NULL, "x", 1, NULL, NULL), "stories_check: stories is NULL");
+    KVCache *cache = kv_cache_create(1, 1, 4, 2);
+    cache->length = -1;
+    tape_no_grad_begin();
+    ASSERT_MISTAKE(tensor_attention_cached(tensor_full(SHAPE(1, 2, 6), 1), cache), "tensor_attention_cached: -1 positions and 2 more");
+    kv_cache_free(cache);
+}
+END_TEST
+
 START_TEST(the_error_that_would_be_printed)
 {
     GPTConfig config = small_config();
@@ -149,6 +199,7 @@ int main(void)
     tcase_add_test(tests, optimizers_and_gradient_flow);
     tcase_add_test(tests, models);
     tcase_add_test(tests, missing_fields);
+    tcase_add_test(tests, values_that_do_not_exist);
     tcase_add_test(tests, the_error_that_would_be_printed);
     tcase_add_test(tests, a_parameter_of_an_impossible_size_is_named);
     return suite_run(suite);

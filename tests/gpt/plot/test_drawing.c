@@ -119,6 +119,11 @@ START_TEST(missing_fields_are_empty)
     text = plot_matrix_terminal(&bare_map, &error);
     assert_holds(text, "down: rows; across: columns;");
     free(text);
+    static const double even[] = {1, 0, 0.5, 0.5};
+    AttentionMaps attention = {.weights = even, .n_layer = 1, .n_head = 1, .T = 2};
+    ck_assert_msg(plot_attention(&attention, "attention.svg", &error), "%s", error.message);
+    attention.tokens = gaps_in_names;
+    ck_assert_msg(plot_attention(&attention, "attention.svg", &error), "%s", error.message);
     bare.lines = NULL;
     bare_map.values = NULL;
     line.y = NULL;
