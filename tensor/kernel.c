@@ -16,15 +16,6 @@ static const Kernels *const available[] = {&kernels_fast, &kernels_plain};
 static const Kernels *const available[] = {&kernels_plain, &kernels_fast};
 #endif
 
-static void plain_divide(size_t n, size_t grain, LoopPart *part, const void *call)
-{
-    (void)grain;
-    part(call, 0, n);
-}
-
-#define PLAIN_ENTRY(type, name) .name = plain_##name,
-const Kernels kernels_plain = {"plain", plain_divide, KERNELS(PLAIN_ENTRY)};
-
 static const Kernels *_Atomic chosen; // NULL until first used
 
 bool kernels_choose(const char *name)
