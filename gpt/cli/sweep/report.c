@@ -136,19 +136,18 @@ static char *with_probes(const char *settings, const char *probes)
 }
 
 // The law of a line; false after one line on stderr.
-static bool law_of_line(const SweepReport *report, const Lines *lines, int line, const LawSweep *sweep, double *y)
+static bool law_of_line(const SweepReport *report, const Lines *lines, int line, const Law *law, const LawSweep *sweep, double *y)
 {
     const Grid *grid = report->grid;
-    const char *probes = law_probes(sweep);
     for (int i = 0; i < grid->varied[0].n; i++) {
         GradflowCell cell = {0};
-        if (probes != NULL) {
-            AUTO_FREE char *settings = with_probes(grid->lines[i * lines->measured + line], probes);
+        if (law->probes != NULL) {
+            AUTO_FREE char *settings = with_probes(grid->lines[i * lines->measured + line], law->probes);
             if (!gradflow_cell("sweep", settings, grid->seed, &cell)) {
                 return false;
             }
         }
-        y[i] = law_value(sweep, lines->line[line].x[i], cell.rows);
+        y[i] = law->y(sweep, lines->line[line].x[i], cell.rows);
         free(cell.rows);
     }
     return true;
@@ -159,7 +158,7 @@ static bool add_laws(const SweepReport *report, Lines *lines)
 {
     const Grid *grid = report->grid;
     size_t n_x = (size_t)grid->varied[0].n;
-    const char *names[CHART_LINES];
+    const Law *laws[CHART_LINES];
     int of[CHART_LINES]; // the line that the law is about
     int n = 0;
     lines->laws = memory_allocate(CHART_LINES * n_x * sizeof *lines->laws, "the laws");
@@ -167,15 +166,15 @@ static bool add_laws(const SweepReport *report, Lines *lines)
         const ChartLine *line = &lines->line[k];
         double *y = lines->laws + (size_t)n * n_x;
         LawSweep sweep = {grid->lines[k], grid->varied[0].name, report->statistic, line->x[0], line->y[0]};
-        names[n] = law_name(&sweep);
+        laws[n] = law_of(&sweep);
         of[n] = k;
-        if (names[n] != NULL && !law_of_line(report, lines, k, &sweep, y)) {
+        if (laws[n] != NULL && !law_of_line(report, lines, k, laws[n], &sweep, y)) {
             return false;
         }
-        n += names[n] != NULL && (n == 0 || memcmp(y, y - n_x, n_x * sizeof *y) != 0);
+        n += laws[n] != NULL && (n == 0 || memcmp(y, y - n_x, n_x * sizeof *y) != 0);
     }
     for (int k = 0; k < n; k++) {
-        char *label = text_format("%s%stheory: %s", n > 1 ? lines->labels[of[k]] : "", n > 1 ? ", " : "", names[k]);
+        char *label = text_format("%s%stheory: %s", n > 1 ? lines->labels[of[k]] : "", n > 1 ? ", " : "", laws[k]->name);
         lines->labels[lines->n] = label;
         lines->line[lines->n] = (ChartLine){.label = label, .x = lines->line[0].x, .y = lines->laws + (size_t)k * n_x, .n = (int)n_x};
         lines->n++;

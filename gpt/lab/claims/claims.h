@@ -81,10 +81,14 @@ typedef struct LawSweep {
     double x_first, y_first; // the first measured point, for laws that predict only the growth
 } LawSweep;
 
-const char *law_name(const LawSweep *sweep);   // "mean field, -log10(chi_1)/2"; NULL if no law is known
-const char *law_probes(const LawSweep *sweep); // the --probe that the law's values need; NULL: none
-// The law at x. rows: the CSV, with law_probes, of a network at x; may be NULL without probes. NaN if there is no law.
-double law_value(const LawSweep *sweep, double x, const char *rows);
+typedef struct Law {
+    const char *name;   // "mean field, -log10(chi_1)/2"
+    const char *probes; // the --probe that its values need of a network at each x; NULL: nothing
+    bool (*applies)(const LawSweep *sweep);
+    double (*y)(const LawSweep *sweep, double x, const char *rows); // at x. rows: with probes, the CSV of a network at x
+} Law;
+
+const Law *law_of(const LawSweep *sweep); // NULL if none is known
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Claims

@@ -19,13 +19,6 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct Law {
-    const char *text;
-    const char *probes; // what its values need of a network at each x; NULL: nothing
-    bool (*applies)(const LawSweep *sweep);
-    double (*y)(const LawSweep *sweep, double x, const char *rows);
-} Law;
-
 // The number after an option in the settings, "--bias-std 0.2", or a default.
 static double option_number(const char *settings, const char *option, double otherwise)
 {
@@ -217,7 +210,7 @@ static const Law laws[] = {
     {"Keel's product of measured sizes", "branch,stream", keel_applies, keel_y},
 };
 
-static const Law *find_law(const LawSweep *sweep)
+const Law *law_of(const LawSweep *sweep)
 {
     REQUIRE(sweep);
     for (size_t k = 0; k < sizeof laws / sizeof laws[0]; k++) {
@@ -226,22 +219,4 @@ static const Law *find_law(const LawSweep *sweep)
         }
     }
     return NULL;
-}
-
-const char *law_name(const LawSweep *sweep)
-{
-    const Law *law = find_law(sweep);
-    return law == NULL ? NULL : law->text;
-}
-
-const char *law_probes(const LawSweep *sweep)
-{
-    const Law *law = find_law(sweep);
-    return law == NULL ? NULL : law->probes;
-}
-
-double law_value(const LawSweep *sweep, double x, const char *rows)
-{
-    const Law *law = find_law(sweep);
-    return law == NULL || (law->probes != NULL && rows == NULL) ? NAN : law->y(sweep, x, rows);
 }
