@@ -1,5 +1,6 @@
 // test_runs.c: rows of input, optimizers, sizes and streams of gptape gradflow, and its table of runs.
 
+#include "gpt/gpt.h"
 #include "tests/cli/run.h"
 #include "tests/support/folder.h"
 #include "tests/support/suite.h"
@@ -232,7 +233,7 @@ START_TEST(several_sizes_are_compared)
 }
 END_TEST
 
-// Every column is explained where the documentation explains the CSV.
+// Every column is explained where the documentation explains the CSV, except options of the GPT, which help explains.
 START_TEST(every_column_of_runs_is_documented)
 {
     static char table[16384];
@@ -247,7 +248,8 @@ START_TEST(every_column_of_runs_is_documented)
     for (char *name = strtok(table, ",\n"); strcmp(name, "0") != 0; name = strtok(NULL, ",\n")) {
         char quoted[64];
         snprintf(quoted, sizeof quoted, "`%s`", name);
-        ck_assert_msg(strstr(section, quoted) != NULL, "%s is not explained", quoted);
+        bool option = config_field_find(gpt_fields, gpt_field_count, name) != NULL;
+        ck_assert_msg(option || strstr(section, quoted) != NULL, "%s is not explained", quoted);
     }
 }
 END_TEST
