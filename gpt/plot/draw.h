@@ -175,8 +175,6 @@ void map_write(Page *page, const Cells *cells);                                /
 
 void plot_write_seeds(FILE *out, const ExperimentConfig *config);  // "seed 123", "medians of 5 seeds, 1 to 5", "saved weights"
 void plot_write_settings(FILE *out, const Experiment *experiment); // what was run, for a caption
-char *plot_finding(const Experiment *experiment, const Sweep *sweep);
-char *plot_training_finding(const Experiment *experiment);
 char *plot_sizes_finding(const PlotSize *sizes, int n);
 char *plot_caption(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_caption(const Experiment *experiment, const char *note);

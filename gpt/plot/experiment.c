@@ -179,12 +179,7 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
     for (int i = 0; i < panel->n_lines; i++) {
         count_rows(&panel->lines[i], experiment_layer_word(experiment));
     }
-    AUTO_FREE char *chart = panel_terminal(panel, NULL, columns, error);
+    char *chart = panel_terminal(panel, NULL, columns, error);
     panel_free(panel);
-    if (chart == NULL) {
-        return NULL;
-    }
-    AUTO_FREE char *finding = plot_finding(experiment, NULL);
-    AUTO_FREE char *wrapped = plot_wrap(finding, columns < 40 ? 40 : columns, 4);
-    return text_format("%s\n%s\n", chart, wrapped);
+    return chart;
 }

@@ -30,6 +30,9 @@ typedef struct PlotSize {
     const Experiment *experiment;
 } PlotSize;
 bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error);
+// What it shows, in a sentence: the title of the plot, and of that of the training. The caller frees them.
+char *plot_finding(const Experiment *experiment, const Sweep *sweep);
+char *plot_training_finding(const Experiment *experiment);
 // The network, its settings and its seeds, as in the caption.
 void plot_write_network(FILE *out, const ExperimentConfig *config);
 // The chart for a terminal, as text of that many columns; the caller frees it.

@@ -108,12 +108,12 @@ END_TEST
 // Each part of the output says which step it is about.
 START_TEST(what_comes_before_training_is_printed_before)
 {
-    static const char *const parts[] = {"Before training, the first block's gradient is, ",
+    static const char *const parts[] = {"Before training: Without shortcuts query/key gradients are ",
                                         "\nblock ",
                                         "(before training, seed 123)",
                                         "after 2 steps",
                                         "\npaths, before training\n",
-                                        "\nAfter 2 steps of training, the first block's gradient is, ",
+                                        "\nAfter 2 steps of training: loss ",
                                         "\nblock ",
                                         "\npaths, after 2 steps of training\n"};
     Run run = run_gptape(SMALL_GPT "--probe paths --steps 2 --plot none --quiet");

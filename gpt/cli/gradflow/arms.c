@@ -8,13 +8,6 @@ const char *arm_color(int arm)
     return arm == 0 ? COLOR_WITHOUT : arm == 1 ? COLOR_WITH : NULL;
 }
 
-const char *gradflow_when(const Experiment *experiment, int step, char text[WHEN_TEXT])
-{
-    int steps = experiment->config.n_steps;
-    snprintf(text, WHEN_TEXT, step > 0 ? "after %d step%s of training" : steps > 0 ? "before training" : "%.0d%.0s", step, plural(step));
-    return text;
-}
-
 bool gradflow_print_arms(const ArmTable *table)
 {
     const ExperimentConfig *config = &table->experiment->config;

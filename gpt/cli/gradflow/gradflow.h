@@ -80,9 +80,6 @@ typedef struct ArmTable {
     void (*cell)(Table *out, const struct ArmTable *table, int row, int arm, int column);
 } ArmTable;
 
-enum { WHEN_TEXT = 64 };
-// "before training", "after 3 steps of training"; "" if the experiment has no training.
-const char *gradflow_when(const Experiment *experiment, int step, char text[WHEN_TEXT]);
 bool gradflow_print_arms(const ArmTable *table);
 const char *arm_color(int arm); // of its columns
 

@@ -100,11 +100,13 @@ static void print_finding(const Experiment *experiment, const Probe *probe, int 
 
 void probes_print(const Experiment *experiment, int step)
 {
-    char when[WHEN_TEXT];
-    gradflow_when(experiment, step, when);
+    char when[64] = "";
+    if (experiment->config.n_steps > 0) {
+        snprintf(when, sizeof when, step > 0 ? ", after %d step%s of training" : ", before training", step, plural(step));
+    }
     for (int i = 0; i < experiment->config.n_probes; i++) {
         const Probe *probe = experiment->config.probes[i];
-        printf("\n%s%s%s%s%s\n", terminal_color(COLOR_BOLD), probe->name, when[0] == '\0' ? "" : ", ", when, terminal_color(COLOR_END));
+        printf("\n%s%s%s%s\n", terminal_color(COLOR_BOLD), probe->name, when, terminal_color(COLOR_END));
         terminal_print("%s (%s)", probe->about, probe->source);
         AUTO_FREE ProbePlace *places = NULL;
         int n = find_places(experiment, probe, step, &places);

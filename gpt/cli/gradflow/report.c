@@ -2,49 +2,15 @@
 
 #include "gpt/cli/gradflow/gradflow.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
-// ------------------------------------------------------------------------------------------------------------
-// The conclusion: what part of the last layer's gradient reaches the first
-
-static Quartiles first_ratio(const Experiment *experiment, int arm, int step)
-{
-    return experiment_has(experiment, arm) ? experiment_relative(experiment, arm, step, 0, METRIC_WEIGHT) : (Quartiles){.n = 0};
-}
-
-// "The first layer's gradient is, as a fraction of the last layer's, 5.21e-06 without shortcuts and 0.332 with shortcuts (medians)."
+// The conclusion: the plot's title.
 static void print_conclusion(const Experiment *experiment, int step)
 {
-    const ExperimentConfig *config = &experiment->config;
-    const char *word = experiment_layer_word(experiment);
-    char when[WHEN_TEXT];
-    Writer *writer = writer_begin();
-    FILE *line = writer->stream;
-    int n = 0;
-    int written = 0;
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        n += first_ratio(experiment, arm, step).n > 0;
-    }
-    fprintf(line, "%s%s", gradflow_when(experiment, step, when), config->n_steps > 0 ? ", " : "");
-    fprintf(line, n == 0 ? "no gradient reaches the last %s" : "the first %s's gradient is, as a fraction of the last %s's,", word, word);
-    for (int arm = 0; arm < experiment_arms(config); arm++) {
-        Quartiles ratio = first_ratio(experiment, arm, step);
-        if (ratio.n > 0) {
-            written++;
-            number_print(line, "%s %.3g %s%.40s",
-                         written == 1   ? ""
-                         : written == n ? " and"
-                                        : ",",
-                         ratio.median, config->n_rules > 0 ? "with " : "", experiment_arm_name(config, arm));
-        }
-    }
-    fprintf(line, "%s.", n > 0 && config->n_seeds > 1 ? " (medians)" : "");
-    AUTO_FREE char *text = writer_end(writer);
-    text[0] = (char)toupper((unsigned char)text[0]);
+    AUTO_FREE char *finding = step > 0 ? plot_training_finding(experiment) : plot_finding(experiment, NULL);
     printf("%s", terminal_color(COLOR_BOLD));
-    terminal_print("%s%s\n", text, terminal_color(COLOR_END));
+    terminal_print("%s%s%s\n", step == 0 && experiment->config.n_steps > 0 ? "Before training: " : "", finding, terminal_color(COLOR_END));
 }
 
 // ------------------------------------------------------------------------------------------------------------
