@@ -23,7 +23,7 @@ const ConfigField train_fields[] = {
     {COUNT(steps, 1), .standard = "3500", .help = "optimizer steps (AdamW), in all"},
     {COUNT(batch, 1), .standard = "12", .help = "rows of a batch"},
     {COUNT(length, 1), .help = "tokens of a row (default: the context length, at most 256)"},
-    {COUNT(accumulate, 1), .standard = "1", .help = "batches per step, whose gradients are added up; under mpirun, of each rank"},
+    {COUNT(accumulate, 1), .standard = "1", .help = "batches per step, whose gradients are averaged; under mpirun, of each rank"},
     {FIELD(reduce, FIELD_CHOICE), .word = reduction_name, .n_words = REDUCTION_COUNT, .argument = "NAME",
      .help = "how gradients are summed (default: plain; under mpirun exact, with the same bits on any number of ranks)"},
     {NUMBER(lr, 0, 1000), .help = "learning rate (default 0.003, above width 128 less in proportion; with --model 0.0001)"},
