@@ -1,5 +1,6 @@
 // rows.c: input rows of the deep network, made by a rule or read from a file.
 
+#define _DEFAULT_SOURCE // strsep
 #include "gpt/base/base.h"
 #include "gpt/lab/lab.h"
 
@@ -37,17 +38,6 @@ typedef struct Reader {
     int columns; // of each line: n_in, or n_in + n_target; 0: not known yet
 } Reader;
 
-// Ends the text at the separator. Returns what follows it; NULL if there is none.
-static char *split(char *text, char separator)
-{
-    char *found = strchr(text, separator);
-    if (found == NULL) {
-        return NULL;
-    }
-    *found = '\0';
-    return found + 1;
-}
-
 // One number, as in the program's options: decimal, finite, with a point in every locale.
 static bool read_number(const Reader *reader, char *cell, int column, double *value, Error *error)
 {
@@ -76,14 +66,13 @@ static bool check_columns(Reader *reader, int n, Error *error)
                      reader->columns);
 }
 
-static bool read_line(Reader *reader, char *cell, DeepRows *rows, Error *error)
+static bool read_line(Reader *reader, char *line, DeepRows *rows, Error *error)
 {
     size_t row = (size_t)rows->n;
     int n = 0;
-    while (cell != NULL) {
-        char *next = split(cell, ',');
+    while (line != NULL) {
         double value;
-        if (!read_number(reader, cell, n + 1, &value, error)) {
+        if (!read_number(reader, strsep(&line, ","), n + 1, &value, error)) {
             return false;
         }
         if (n < reader->n_in) {
@@ -92,16 +81,15 @@ static bool read_line(Reader *reader, char *cell, DeepRows *rows, Error *error)
             rows->target[row * (size_t)reader->n_target + (size_t)(n - reader->n_in)] = (Real)value;
         }
         n++;
-        cell = next;
     }
     rows->n++;
     return check_columns(reader, n, error);
 }
 
-static bool read_lines(Reader *reader, char *line, DeepRows *rows, Error *error)
+static bool read_lines(Reader *reader, char *text, DeepRows *rows, Error *error)
 {
-    for (char *next; line != NULL; line = next) {
-        next = split(line, '\n');
+    while (text != NULL) {
+        char *line = strsep(&text, "\n");
         bool blank = line[strspn(line, " \t\r")] == '\0';
         if (!blank && rows->n == DEEP_ROWS_MAX) {
             return error_set(error, "%s: line %d: more than %d rows", reader->path, reader->line, DEEP_ROWS_MAX);

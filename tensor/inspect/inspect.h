@@ -171,7 +171,8 @@ typedef struct Quartiles {
     int n;                    // number of values
 } Quartiles;
 
-Quartiles quartiles_of(double *values, int n); // ignores NaN; sorts values
+Quartiles quartiles_of(double *values, int n);             // ignores NaN; sorts values
+double quantile_of(const double *sorted, int n, double p); // interpolated linearly. numpy: quantile(values, p)
 
 enum { BYTES_TEXT = 32 };
 

@@ -12,9 +12,9 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// The p-quantile of sorted values, interpolated linearly (NumPy's default).
-static double quantile(const double *sorted, int n, double p)
+double quantile_of(const double *sorted, int n, double p)
 {
+    REQUIRE(sorted);
     double at = p * (n - 1);
     int below = (int)at;
     double part = at - below;
@@ -41,9 +41,9 @@ Quartiles quartiles_of(double *values, int n)
         return result;
     }
     qsort(values, (size_t)result.n, sizeof *values, compare);
-    result.low = quantile(values, result.n, 0.25);
-    result.median = quantile(values, result.n, 0.5);
-    result.high = quantile(values, result.n, 0.75);
+    result.low = quantile_of(values, result.n, 0.25);
+    result.median = quantile_of(values, result.n, 0.5);
+    result.high = quantile_of(values, result.n, 0.75);
     return result;
 }
 

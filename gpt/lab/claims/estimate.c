@@ -87,14 +87,6 @@ static double number_of(const Sample *sample, Over over, Trend trend, const int 
 // ------------------------------------------------------------------------------------------------------------
 // The interval
 
-// Interpolated quantile of sorted values.
-static double quantile(const double *sorted, int n, double fraction)
-{
-    double place = fraction * (n - 1);
-    int i = (int)place;
-    return i + 1 < n ? sorted[i] + (place - i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
-}
-
 static void bootstrap(const Sample *sample, Over over, Trend trend, Estimate *estimate)
 {
     int n = sample->n_seeds;
@@ -111,8 +103,8 @@ static void bootstrap(const Sample *sample, Over over, Trend trend, Estimate *es
         m += isfinite(results[m]);
     }
     quartiles_of(results, m); // sorts them
-    estimate->low = m > 0 ? quantile(results, m, 0.025) : NAN;
-    estimate->high = m > 0 ? quantile(results, m, 0.975) : NAN;
+    estimate->low = m > 0 ? quantile_of(results, m, 0.025) : NAN;
+    estimate->high = m > 0 ? quantile_of(results, m, 0.975) : NAN;
 }
 
 // Why there is no estimate.

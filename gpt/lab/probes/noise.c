@@ -16,30 +16,27 @@ static bool check(const ExperimentConfig *config, Error *error)
     return n >= 2 || error_set(error, "a batch of %d row (expected at least 2)", n);
 }
 
-// The loss of the batch is the mean of its rows' losses only if as many targets count in each row.
-static bool rows_count_alike(const ExperimentConfig *config, Error *error)
+// Targets of a row that count: the loss of the batch is the mean of its rows' losses only if all rows have as many.
+static int counted(const ExperimentConfig *config, int row)
 {
     int T = config->net == NET_GPT ? config->T : 1;
-    int first = 0;
-    for (int row = 0; config->targets != NULL && row < probe_rows(config); row++) {
-        int counted = 0;
-        for (int t = 0; t < T; t++) {
-            counted += config->targets[row * T + t] != TARGET_IGNORED;
-        }
-        first = row == 0 ? counted : first;
-        if (counted != first) {
-            return error_set(error, "the network: row %d has %d targets that count, row 0 %d (expected as many in all rows)", row, counted, first);
-        }
+    int n = 0;
+    for (int t = 0; config->targets != NULL && t < T; t++) {
+        n += config->targets[row * T + t] != TARGET_IGNORED;
     }
-    return true;
+    return n;
 }
 
 static bool measure(ProbeRun *run, Error *error)
 {
     ParameterList parameters;
     int n = probe_rows(run->config);
-    if (!rows_count_alike(run->config, error)) {
-        return false;
+    int first = counted(run->config, 0);
+    for (int row = 1; row < n; row++) {
+        if (counted(run->config, row) != first) {
+            return error_set(error, "the network: row %d has %d targets that count, row 0 %d (expected as many in all rows)", row,
+                             counted(run->config, row), first);
+        }
     }
     LossFunction loss = probe_loss(run, &parameters);
     NoiseScale noise = noise_scale(&loss, n);

@@ -14,32 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void free_copy(void *copy)
-{
-    weight_copy_free(copy);
-}
-
-// A copy of AdamW, or a new one.
-static AdamW copy_adamw(const ProbeRun *run, const ParameterList *parameters)
-{
-    const AdamW *adamw = run->adamw;
-    if (adamw == NULL) {
-        return adamw_create(parameters, (AdamWConfig){run->config->lr, 0.9, 0.99, 1e-8, 0.1});
-    }
-    AdamW copy = adamw_create(parameters, adamw->config);
-    memcpy(copy.m, adamw->m, parameters->values * sizeof(Real));
-    memcpy(copy.v, adamw->v, parameters->values * sizeof(Real));
-    copy.step = adamw->step;
-    return copy;
-}
-
 static void make_step(const ProbeRun *run, const ParameterList *parameters)
 {
     if (run->config->sgd) {
         sgd_step(parameters, run->config->lr);
         return;
     }
-    AdamW adamw = copy_adamw(run, parameters);
+    AdamWConfig first = {run->config->lr, 0.9, 0.99, 1e-8, 0.1};
+    AdamW adamw = adamw_create(parameters, run->adamw == NULL ? first : run->adamw->config);
+    if (run->adamw != NULL) {
+        memcpy(adamw.m, run->adamw->m, parameters->values * sizeof(Real));
+        memcpy(adamw.v, run->adamw->v, parameters->values * sizeof(Real));
+        adamw.step = run->adamw->step;
+    }
     adamw_step_clipped(&adamw, grad_norm(parameters), run->clip > 0 ? run->clip : INFINITY);
     adamw_free(&adamw);
 }
@@ -61,12 +48,6 @@ typedef struct LayerUpdate {
     double size;
 } LayerUpdate;
 
-static void add_to_layer(LayerUpdate *layer, double ratio, double size)
-{
-    layer->change += ratio * ratio * size * size;
-    layer->size += size * size;
-}
-
 static bool measure(ProbeRun *run, Error *error)
 {
     (void)error;
@@ -77,7 +58,7 @@ static bool measure(ProbeRun *run, Error *error)
     unwind_add(free, parameters.parameters);
     double *ratios = unwind_allocate((size_t)parameters.count, sizeof *ratios, "the updates");
     WeightCopy before = weight_copy(&parameters);
-    unwind_add(free_copy, &before);
+    unwind_add(free, before.values);
     make_step(run, &parameters);
     update_ratios(&before, ratios);
     size_t at = 0;
@@ -88,7 +69,8 @@ static bool measure(ProbeRun *run, Error *error)
         int layer = layer_of(tensor_name(parameters.parameters[i], name), probe_layers(run), &after);
         if (size != 0) { // the ratio is undefined if all values are 0
             probe_add(run, "update_ratio", layer, name, -1, ratios[i]);
-            add_to_layer(&layers[layer + 1], ratios[i], size);
+            layers[layer + 1].change += ratios[i] * ratios[i] * size * size;
+            layers[layer + 1].size += size * size;
         }
         at += n;
     }

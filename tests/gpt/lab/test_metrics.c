@@ -118,6 +118,17 @@ START_TEST(nan_is_not_a_value_and_zero_is)
 }
 END_TEST
 
+// numpy.quantile([0, 1, 4, 9], [0.025, 0.5, 0.975, 1])
+START_TEST(quantiles_are_interpolated)
+{
+    static const double sorted[] = {0, 1, 4, 9};
+    ck_assert_double_eq_tol(quantile_of(sorted, 4, 0.025), 0.075, 1e-15);
+    ck_assert_double_eq(quantile_of(sorted, 4, 0.5), 2.5);
+    ck_assert_double_eq_tol(quantile_of(sorted, 4, 0.975), 8.625, 1e-14);
+    ck_assert_double_eq(quantile_of(sorted, 4, 1), 9);
+}
+END_TEST
+
 START_TEST(quartiles_of_nothing_are_nan)
 {
     double values[] = {NAN, NAN};
@@ -238,6 +249,7 @@ int main(void)
     TCase *spread = case_with_tape(suite, "quartiles");
     tcase_add_loop_test(spread, quartiles_are_numpys, 0, sizeof known / sizeof known[0]);
     tcase_add_test(spread, nan_is_not_a_value_and_zero_is);
+    tcase_add_test(spread, quantiles_are_interpolated);
     tcase_add_test(spread, quartiles_of_nothing_are_nan);
     tcase_add_test(spread, an_infinite_value_is_larger_than_all_others);
 
