@@ -48,7 +48,7 @@ double measurement_metric(const Measurement *measurement, int layer, LayerMetric
     }
     const GradFlow *flow = &measurement->flow;
     double sum_abs = 0;
-    double sum_squares = 0;
+    double norm = 0;
     double count = 0;
     double last_cosine = NAN; // the layer's output is the last it names
     for (int i = first_row(flow, layer); i < flow->n_rows && flow->rows[i].layer == layer; i++) {
@@ -58,7 +58,7 @@ double measurement_metric(const Measurement *measurement, int layer, LayerMetric
         }
         double n = (double)row->stats.count;
         sum_abs += row->stats.mean_abs * n;
-        sum_squares += row->stats.l2 * row->stats.l2;
+        norm = hypot(norm, row->stats.l2);
         count += n;
         last_cosine = row->stats.token_cosine;
     }
@@ -68,7 +68,7 @@ double measurement_metric(const Measurement *measurement, int layer, LayerMetric
     if (count == 0) {
         return NAN;
     }
-    return figure == METRIC_SKIP || figure == METRIC_BLOCK ? sqrt(sum_squares) : sum_abs / count;
+    return figure == METRIC_SKIP || figure == METRIC_BLOCK ? norm : sum_abs / count;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -83,11 +83,13 @@ FlowStats flow_stats(const Real *values, size_t n)
         below += fabs((double)values[i]) < (double)FLT_MIN;
     }
     double count = (double)n;
+    bool in_range = sizes.squares > 0x1p-900 && sizes.squares < 0x1p900;
+    double norm = in_range ? sqrt(sizes.squares) : l2_real(values, n);
     return (FlowStats){
         .count = n,
         .mean_abs = sizes.sum / count,
-        .l2 = sqrt(sizes.squares),
-        .rms = sqrt(sizes.squares / count),
+        .l2 = norm,
+        .rms = in_range ? sqrt(sizes.squares / count) : norm / sqrt(count),
         .max_abs = size_of(sizes.largest), // a NaN is kept
         .zero_fraction = (double)zeros / count,
         .denormal_fraction = (double)(below - zeros) / count,

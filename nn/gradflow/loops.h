@@ -58,9 +58,28 @@ static inline double dot_double(const double *a, const double *b, size_t n)
     return lanes_sum(sums);
 }
 
+// sqrt(sum x^2), also where the squares are too small or too large for a double.
 static inline double l2(const double *values, size_t n)
 {
-    return sqrt(dot_double(values, values, n));
+    double squares = dot_double(values, values, n);
+    if (squares > 0x1p-900 && squares < 0x1p900) {
+        return sqrt(squares);
+    }
+    double scale = squares < 1 ? 0x1p600 : 0x1p-600;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += scale * values[i] * (scale * values[i]);
+    }
+    return sqrt(sum) / scale;
+}
+
+static inline double l2_real(const Real *values, size_t n)
+{
+#ifdef GPTAPE_DOUBLE
+    return l2(values, n);
+#else
+    return sqrt(dot_real(values, values, n)); // a double holds the square of any float
+#endif
 }
 
 // Measures item i, with scratch memory that no other thread uses.

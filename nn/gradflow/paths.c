@@ -33,7 +33,7 @@ static void measure(Sublayer *sublayer, const Real *grad, bool ordinary)
     for (size_t i = 0; grad != NULL && i < n; i++) {
         sublayer->sum[i] += ordinary ? -(double)grad[i] : (double)grad[i];
     }
-    sublayer->norm = grad == NULL ? 0 : sqrt(dot_real(grad, grad, n));
+    sublayer->norm = grad == NULL ? 0 : l2_real(grad, n);
 }
 
 // Sets aside what has arrived at f's output, and puts there what the previous walk set aside.

@@ -171,8 +171,8 @@ static bool matches(const char *pattern, const char *name)
     return true;
 }
 
-// Adds a point, or another value at an existing x. Stores sums and counts; squares: sums of squares, whose root is taken later.
-static void add_point(Series *series, int **counts, int *capacity, double x, double y)
+// Adds a point, or another value at an existing x. Stores roots of sums of squares, or sums and counts.
+static void add_point(Series *series, bool roots, int **counts, int *capacity, double x, double y)
 {
     int i = series_find(series, x);
     if (i == series->n) {
@@ -184,7 +184,7 @@ static void add_point(Series *series, int **counts, int *capacity, double x, dou
         (*counts)[i] = 0;
         series->n++;
     }
-    series->y[i] += y;
+    series->y[i] = roots ? hypot(series->y[i], y) : series->y[i] + y;
     (*counts)[i]++;
 }
 
@@ -229,10 +229,10 @@ static Series series_of(const Term *term, const char *csv)
             series.n = 0;
         }
         last_step = step;
-        add_point(&series, &counts, &capacity, isnan(x) || term->index >= 0 ? layer : x, roots ? y * y : y);
+        add_point(&series, roots, &counts, &capacity, isnan(x) || term->index >= 0 ? layer : x, y);
     }
     for (int i = 0; i < series.n; i++) {
-        series.y[i] = roots ? sqrt(series.y[i]) : series.y[i] / counts[i];
+        series.y[i] /= roots ? 1 : counts[i];
     }
     table_reader_close(&reader);
     return series;

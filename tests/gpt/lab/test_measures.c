@@ -365,6 +365,23 @@ START_TEST(updates_are_pytorchs)
 }
 END_TEST
 
+// 3, 4 and 5 times the smallest and the largest sizes of a float, and beyond what the square of a double can be: 1e-400, 1e400.
+START_TEST(norms_of_any_size)
+{
+    const double sizes[] = {1e-30, 1e30, sizeof(Real) == sizeof(double) ? 1e-200 : 1e-20, sizeof(Real) == sizeof(double) ? 1e200 : 1e20};
+    for (int i = 0; i < 4; i++) {
+        const Real values[] = {(Real)(3 * sizes[i]), 0, (Real)(-4 * sizes[i]), 0};
+        FlowStats stats = flow_stats(values, 4);
+        ck_assert_double_eq_tol(stats.l2, 5 * sizes[i], 1e-6 * sizes[i]);
+        ck_assert_double_eq_tol(stats.rms, 2.5 * sizes[i], 1e-6 * sizes[i]);
+        ck_assert_int_eq(flow_reach(stats), FLOW_REACHED);
+    }
+    ck_assert(flow_stats((Real[]){0, 0}, 2).l2 == 0);
+    ck_assert(isinf(flow_stats((Real[]){1, INFINITY}, 2).l2));
+    ck_assert(isnan(flow_stats((Real[]){NAN, INFINITY}, 2).l2));
+}
+END_TEST
+
 START_TEST(autocorrelation_by_hand)
 {
     static const double values[] = {1, 2, 4, 1}; // less the mean: -1, 0, 2, -1
@@ -390,6 +407,7 @@ int main(void)
     tcase_add_test(tcase, a_plane);
     tcase_add_test(tcase, everything_is_restored);
     tcase_add_loop_test(tcase, updates_are_pytorchs, 0, JACOBIANS);
+    tcase_add_test(tcase, norms_of_any_size);
     tcase_add_test(tcase, autocorrelation_by_hand);
     return suite_run(suite);
 }
