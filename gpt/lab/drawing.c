@@ -1,9 +1,10 @@
 // drawing.c: one step of an experiment's network as a drawing of its tape.
 
+#include "gpt/base/base.h"
 #include "gpt/lab/net.h"
+#include "tensor/unwind.h"
 
 #include <math.h>
-#include "tensor/unwind.h"
 
 enum { DRAWN_NODES_MAX = 400 }; // more could not be read
 
@@ -31,25 +32,16 @@ static int drawn_arm(const ExperimentConfig *config)
     return arm;
 }
 
-// "GPT, module h.0, with shortcuts: one step forward and backward"
-static void write_title(const ExperimentConfig *config, const StepDrawing *drawing, char *title, size_t n)
-{
-    char module[NAME_TEXT + 16] = "";
-    if (drawing->module != NULL) {
-        snprintf(module, sizeof module, ", module %.*s", NAME_TEXT, drawing->module);
-    }
-    snprintf(title, n, "%s%s, %.*s: %s", config->net == NET_MLP ? "Deep network" : "GPT", module, NAME_TEXT,
-             experiment_arm_name(config, drawn_arm(config)), drawing->backward ? "one step forward and backward" : "one step forward");
-}
-
 static bool write_drawing(const ExperimentConfig *config, const Tape *tape, const StepDrawing *drawing, FILE *file, Error *error)
 {
-    char title[3 * NAME_TEXT + 128];
-    write_title(config, drawing, title, sizeof title);
-    DotStyle style = {.module = drawing->module, .title = title, .left_to_right = drawing->left_to_right};
+    const char *module = drawing->module;
+    AUTO_FREE char *title = text_format("%s%s%s, %s: one step forward%s", config->net == NET_MLP ? "Deep network" : "GPT",
+                                        module == NULL ? "" : ", module ", module == NULL ? "" : module,
+                                        experiment_arm_name(config, drawn_arm(config)), drawing->backward ? " and backward" : "");
+    DotStyle style = {.module = module, .title = title, .left_to_right = drawing->left_to_right};
     int n = tape_write_dot(tape, &style, NULL);
     if (n == 0) {
-        return error_set(error, "module %s: not in this network, or it computes nothing", drawing->module);
+        return error_set(error, "module %s: not in this network, or it computes nothing", module);
     }
     if (n > DRAWN_NODES_MAX) {
         return error_set(error, "%d operations are too many to draw (expected at most %d: choose one module, or fewer layers)", n, DRAWN_NODES_MAX);

@@ -13,19 +13,18 @@ static bool measure(ProbeRun *run, Error *error)
 {
     const GPTConfig *config = &run->net->gpt->config;
     AttentionStats *stats = unwind_allocate((size_t)config->n_head, sizeof *stats, "attention weights");
-    bool found = true;
-    for (int layer = 0; found && layer < config->n_layer; layer++) {
+    for (int layer = 0; layer < config->n_layer; layer++) {
         if (!probe_has_layer(run, layer)) {
             continue;
         }
         char name[PROBE_NAME];
         const Tensor *qkv = attention_qkv(run->tape, &run->net->gpt->h[layer].attn);
-        found = qkv != NULL || error_set(error, "layer %d: no attention on the tape", layer);
-        if (found) {
-            attention_stats(qkv, config->n_head, config->causal, stats);
-            probe_sublayer_name(run, 2 * (layer - run->block), name);
+        if (qkv == NULL) {
+            return error_set(error, "layer %d: no attention on the tape", layer);
         }
-        for (int head = 0; found && head < config->n_head; head++) {
+        attention_stats(qkv, config->n_head, config->causal, stats);
+        probe_sublayer_name(run, 2 * (layer - run->block), name);
+        for (int head = 0; head < config->n_head; head++) {
             probe_add(run, "attention_entropy", layer, name, head, stats[head].entropy);
             probe_add(run, "attention_max", layer, name, head, stats[head].largest);
             if (run->config->T > 1) {
@@ -33,7 +32,7 @@ static bool measure(ProbeRun *run, Error *error)
             }
         }
     }
-    return found;
+    return true;
 }
 
 // The values of a head that weights all visible positions equally.
