@@ -113,7 +113,7 @@ static const struct {
 
 static void prepare(void)
 {
-    gdb_prepare("tests/debugger/test_stepping examples/shortcut");
+    gdb_prepare("tests/debugger/test_stepping examples/shortcut examples/own_op");
 }
 
 // One row after the other, in one gdb. A program is ended and its breakpoints are deleted by ANEW.
@@ -216,6 +216,19 @@ START_TEST(step_reaches_the_loop)
 }
 END_TEST
 
+START_TEST(break_op_stops_at_an_operation_of_the_program)
+{
+    if (gdb_missing(__func__)) {
+        return;
+    }
+    char *said = gdb_run(_i, "examples/own_op", "break-op swish\nrun\nup\n");
+    const char *at = said;
+    assert_said(&at, "\nBreakpoint 1, tensor_custom (op=");
+    assert_said(&at, " in swish (x=");
+    free(said);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof programs[0]; i++) {
@@ -228,6 +241,7 @@ int main(int argc, char **argv)
     tcase_add_unchecked_fixture(tests, prepare, NULL);
     tcase_add_loop_test(tests, breakpoints_stop_and_steps_show, 0, BUILD_COUNT);
     tcase_add_loop_test(tests, backward_step_shows_what_flows, 0, BUILD_COUNT);
+    tcase_add_loop_test(tests, break_op_stops_at_an_operation_of_the_program, 0, BUILD_COUNT);
     tcase_add_test(tests, step_reaches_the_loop);
     return suite_run(suite);
 }

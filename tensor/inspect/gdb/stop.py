@@ -25,14 +25,17 @@ def in_module(scope, module):
 
 
 class OpBreakpoint(gdb.Breakpoint):
-    """At the operation; if a module is given, only while it or a module below it computes."""
+    """At the operation; if a module is given, only while it or a module below it computes. An operation of the program's own is tensor_custom's."""
 
-    def __init__(self, function, module):
-        super().__init__(function)
+    def __init__(self, name, own, module):
+        super().__init__("tensor_custom" if own else f"tensor_{name}")
+        self.own = name if own else None
         self.module = module
 
     def stop(self):
         try:
+            if self.own and text_at(frame_variable("op")["name"]) != self.own:
+                return False
             return self.module is None or in_module(text_at(current_tape().struct["scope"]) or "", self.module)
         except (gdb.error, gdb.GdbError, Invalid):
             return False
@@ -52,7 +55,8 @@ info breakpoints lists it, delete removes it."""
         raise unknown("operation", name, known)
     if not known:
         say("gptape's library is not loaded yet: the breakpoint takes effect once it is.")
-    OpBreakpoint(f"tensor_{name}", words[1] if len(words) == 2 else None)
+    own = bool(known) and gdb.lookup_global_symbol(f"tensor_{name}") is None
+    OpBreakpoint(name, own, words[1] if len(words) == 2 else None)
 
 
 class BackwardBreakpoint(gdb.Breakpoint):
