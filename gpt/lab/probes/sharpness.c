@@ -3,7 +3,8 @@
 //      the algebraically largest eigenvalue of the Hessian of the loss over all parameters
 //
 // by power iteration on differences of gradients (sharpness_measure in gradflow.h), without dropout. Gradient descent with learning rate lr is
-// unstable where it exceeds 2 / lr. With stop in the residual rule the gradients are not the loss's derivatives, and theirs not its Hessian. Source: Cohen et al. 2021 (arXiv 2103.00065). Cost: two gradients per iteration, at most 500 of them.
+// unstable where it exceeds 2 / lr. With stop in the residual rule the gradients are not the loss's derivatives, so it is refused. Source: Cohen et
+// al. 2021 (arXiv 2103.00065). Cost: two gradients per iteration, at most 500 of them.
 
 #include "gpt/lab/probe.h"
 
