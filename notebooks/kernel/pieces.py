@@ -20,7 +20,8 @@ DIRECTIVE, TYPE, FUNCTION, PROTOTYPE, VARIABLES, STATEMENT, EXPRESSION = (
 
 STORAGE = {"static", "extern", "inline", "register", "auto", "_Noreturn", "_Thread_local", "__inline", "__inline__", "__extension__"}
 QUALIFIERS = {"const", "volatile", "restrict", "_Atomic"}
-TYPE_WORDS = {"void", "char", "short", "int", "long", "float", "double", "signed", "unsigned", "_Bool", "bool", "_Complex"}
+TYPE_WORDS = {"void", "char", "short", "int", "long", "float", "double", "signed", "unsigned", "_Bool", "bool", "_Complex",
+              "__int128"}
 TYPE_OF = {"typeof", "__typeof__", "__typeof", "__attribute__", "_Alignas"}
 TAGGED = {"struct", "union", "enum"}
 CONTROL = {"if", "else", "for", "while", "do", "switch", "return", "goto", "break", "continue", "case", "default"}

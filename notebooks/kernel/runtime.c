@@ -181,7 +181,7 @@ void cell_crash(int number, siginfo_t *info, void *context)
     const char *what = "invalid memory address";
     if (address > stack - 65536 && address < stack + 65536) {
         what = "stack overflow (does a function call itself without end?)";
-    } else if (address < (char *)65536) {
+    } else if (address < (char *)65536 && info->si_code == SEGV_MAPERR) { // of an address that no page can have, si_addr is 0, too
         what = "use of a NULL pointer";
     }
     cell_write("{\"report\": \"crash\", \"what\": \"");

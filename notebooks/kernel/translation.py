@@ -19,12 +19,14 @@ compiles, because an error leaves it with half of a cell.
 
 import re
 
+from clang.cindex import TypeKind
+
 from brackets import unclosed
 from cells import Cell, Entity, Problem
 from compiler import SHOWN, is_constant, problems
-from names import renamed
+from names import as_in_cell, renamed
 from page import Page, Source
-from pieces import (CONSTANT, DIRECTIVE, EXPRESSION, FUNCTION, INCOMPLETE, PROTOTYPE, STATEMENT, STORAGE, TYPE, VARIABLES, defined_types,
+from pieces import (CONSTANT, DIRECTIVE, EXPRESSION, FUNCTION, INCOMPLETE, PROTOTYPE, STATEMENT, STORAGE, TAGGED, TYPE, VARIABLES, defined_types,
                     function_body, split, text_at, tokenize)
 from values import showing
 
@@ -55,6 +57,7 @@ class Translation:
         self.types = session.known_types() | {name for piece in self.pieces if piece.kind == TYPE
                                               for name, how in defined_types(piece.tokens).items() if how != CONSTANT}
         self.names = session.names()
+        self.plus = ""                                  # before the last expression
         self.drop_what_is_known()
         self.name_definitions()
         self.check()
@@ -143,13 +146,30 @@ class Translation:
     def check(self):
         found, self.not_constant = self.read(typed=True)
         wrong = [problem for problem in found if problem.severity == "error"]
-        bracket = unclosed(self.source.text, self.tokens) if wrong else None
-        if bracket is not None:
-            found = [Problem("error", bracket[0], *self.source.position(bracket[1]))]
+        if wrong and wrong[0].message.endswith("bit-field"):
+            self.plus = "+"                             # its value has a type
+            found, self.not_constant = self.read(typed=True)
+            wrong = [problem for problem in found if problem.severity == "error"]
+        missing = (unclosed(self.source.text, self.tokens) or self.unended_type()) if wrong else self.unknown_contents()
+        if missing is not None:
+            found = [Problem("error", missing[0], *self.source.position(missing[1]))]
         elif wrong and any(piece.kind == EXPRESSION for piece in self.pieces):
             again, _ = self.read(typed=False)
             found = [problem for problem in again if problem.severity == "error"] or found
         self.cell.problems = found[:PROBLEMS_SHOWN]
+
+    def unended_type(self):
+        """(message, place) if the cell ends with  struct P { ... }  without a semicolon, which is no expression."""
+        last = self.pieces[-1].tokens if self.pieces and self.pieces[-1].kind != FUNCTION else []
+        ended = not last or last[0].text not in TAGGED or last[-1].text != "}"
+        return None if ended else (f"missing ';' after the {last[0].text}", last[-1].end)
+
+    def unknown_contents(self):
+        """(message, place) if the last expression is a struct that was only declared."""
+        shown = self.cursors.get(SHOWN)
+        value = shown.type.get_pointee().get_canonical() if shown is not None else None
+        unknown = value is not None and value.kind == TypeKind.RECORD and value.get_size() < 0
+        return (f"the members of '{as_in_cell(value.spelling)}' are unknown", self.pieces[-1].tokens[0].start) if unknown else None
 
     def read(self, typed):
         """Has the cell read as a file, its statements in functions. The last expression is written as the declaration of
@@ -163,9 +183,9 @@ class Translation:
                 page.text(f"\nvoid cell_{len(page.lines)}(void)\n{{" if as_statement else "\n}\n")
                 inside = as_statement
             self.undefine(page, piece)
-            page.text("\nextern __typeof__(" if piece.kind == EXPRESSION and typed else "")
+            page.text(f"\nextern __typeof__({self.plus}(" if piece.kind == EXPRESSION and typed else "")
             page.cell(piece.tokens, self.in_engine(piece))
-            page.text({EXPRESSION: f") *{SHOWN};\n" if typed else ";"}.get(piece.kind, ""))
+            page.text({EXPRESSION: f")) *{SHOWN};\n" if typed else ";"}.get(piece.kind, ""))
         page.text("\n}\n" if inside else "")
         unit = self.session.parse(str(page))
         names = {cursor.spelling: cursor for cursor in unit.cursor.get_children()}
@@ -250,9 +270,9 @@ class Translation:
     def write_statement(self, piece):
         self.part_used = True
         before, after = showing(self.cursors.get(SHOWN)) if piece.kind == EXPRESSION else ("", "")
-        self.part.text("\n" + before)
+        self.part.text(f"\n{before} {self.plus}(" if before else "\n")
         self.part.cell(piece.tokens, self.in_engine(piece))
-        self.part.text(after)
+        self.part.text(f"){after}" if before else after)
 
     def call_main(self):
         """A cell that defines main is a program: it runs."""

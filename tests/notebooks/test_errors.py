@@ -40,6 +40,8 @@ class ErrorTest(KernelCase):
                 ("int i = 0;\nwhile (i < 3) i++", "line 2, column 18", "missing ';' after the expression"),
                 ("struct P { int a; }\nint b = 2;", "line 1, column 20", "missing ';' after the struct"),
                 ("struct P { int a; }\nint f(void) { return 1; }", "line 1, column 20", "missing ';' after the struct"),
+                ("struct P { int a; }", "line 1, column 20", "missing ';' after the struct"),
+                ("int c = 3;\nenum Color { RED, GREEN }", "line 2, column 26", "missing ';' after the enum"),
                 ("enum Color { RED, GREEN }\nint b;", "line 1, column 26", "missing ';' after the enum"),
                 ("typedef struct { int a; } Q\nQ q;", "line 1, column 26", "missing ';' after the struct"),
                 ('printf("a"', "line 1, column 7", "missing ')': this '(' is not closed"),
@@ -84,6 +86,11 @@ class ErrorTest(KernelCase):
         self.succeed("int named = 1;")
         answer = self.fail_in("named(3);", "CompileError")
         self.assertNotIn("__", answer.error)
+        self.succeed("typedef struct Opaque Opaque;\nOpaque *opaque;")
+        self.assertIn("line 1, column 1: error: the members of 'struct Opaque' are unknown", self.fail_in("*opaque", "CompileError").error)
+        answer = self.fail_in("int twice;\nint twice;", "CompileError")
+        self.assertIn("redefinition of 'twice'", answer.error)
+        self.assertNotRegex(answer.error, "__|included from|input_line|/tmp")
 
     def test_statements_are_in_the_cell(self):
         self.assertIn("return outside of a function", self.fail_in("return 3;", "CompileError").error)
@@ -154,6 +161,10 @@ class CrashTest(KernelCase):
         answer = self.fail_in("*nothing = 1;", "Crash")
         self.assertIn("Segmentation fault", answer.error)
         self.assertIn("use of a NULL pointer", answer.error)
+        self.assertIn("invalid memory address", self.fail_in("*(int *)0x8000000000000000 = 1;", "Crash").error)
+        self.succeed("int seen = 3;\nint *nothing = NULL;")
+        self.succeed("seen++;")
+        self.fail_in("*nothing = 1;", "Crash")
         self.assertIn("%rerun", answer.error)
         self.fail_in("seen", "CompileError")
         self.succeed("%rerun")

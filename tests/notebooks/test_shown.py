@@ -50,6 +50,10 @@ class OutputTest(KernelCase):
                           ' {x = 8, at = {0, 0}, name = "", inner = false, shape = ()}}'])
         self.shows("both", "union Both {\n  i = 1065353216\n  f = 1\n}")
         self.shows("bits", "struct Bits {\n  a = 5\n  b = -7\n}")
+        self.shows("bits.a", "5")
+        self.shows("bits.b", "-7")
+        self.succeed("__int128 large = 5;")
+        self.shows("(int)(large + 1)", "6")
         self.assertIn("  norm = NORM_PRE\n", self.succeed('gpt_preset_find("tiny")->config').value)
 
     def test_enumerations_show_their_names(self):
