@@ -25,13 +25,14 @@ static void print_usage(void)
     terminal_print("\ngptape help COMMAND (or gptape COMMAND --help) shows a command's options and examples, gptape version (or gptape --version) "
                    "the version. If an option is given several times, the last counts, except for --residual, --probe and --vary, which make lists "
                    "where several are possible.");
-    help_print_examples("  gptape gradflow\n"
-                        "  gptape info\n"
-                        "  gptape info --config gpt2-124m\n"
-                        "  gptape train\n"
-                        "  gptape generate --prompt \"Hello\"\n"
-                        "  gptape tokenize < README.md\n"
-                        "  gptape gradcheck\n");
+    printf("\nExamples:\n");
+    terminal_commands("  gptape gradflow\n"
+                      "  gptape info\n"
+                      "  gptape info --config gpt2-124m\n"
+                      "  gptape train\n"
+                      "  gptape generate --prompt \"Hello\"\n"
+                      "  gptape tokenize < README.md\n"
+                      "  gptape gradcheck\n");
 }
 
 // The ranks share the processors. Rank 0 alone writes to stdout.

@@ -169,7 +169,7 @@ START_TEST(a_claim_is_explained)
     Run run = run_gptape("claims he-gain-0.5 --explain --seeds 3 --quiet");
     assert_quiet(&run);
     assert_has(&run, run.out, "Source: He 2016 (1603.05027)");
-    assert_has(&run, run.out, "Command: gptape gradflow --width 64 ");
+    assert_has(&run, run.out, "Command:\n  gptape gradflow --width 64 ");
     assert_has(&run, run.out, "The network of seed 123");
     run_free(&run);
 }

@@ -7,9 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_part(const char *title, const char *text)
+static char *draw(const char *title, const char *x_label, const ChartLine *line, Error *error)
 {
-    terminal_print("%s: %s", title, text);
+    bool positive = true;
+    for (int i = 0; i < line->n; i++) {
+        positive = positive && line->y[i] > 0;
+    }
+    Chart chart = {.title = title, .x_label = x_label, .log_y = positive, .lines = line, .n_lines = 1};
+    return plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
 }
 
 // Without --vary: the series behind the statistic, for the first seed.
@@ -22,18 +27,10 @@ static bool chart_of_series(const ClaimRun *run, char **text, Error *error)
     }
     Series series = statistic_series(run->claim->statistic, cell.rows);
     free(cell.rows);
-    bool positive = true;
     bool single = series.n < 2;
-    for (int i = 0; i < series.n; i++) {
-        positive = positive && series.y[i] > 0;
-    }
-    if (!single) {
-        char title[256];
-        ChartLine line = {.label = run->claim->statistic, .x = series.x, .y = series.y, .n = series.n};
-        snprintf(title, sizeof title, "The network of seed %llu: the numbers behind the statistic", (unsigned long long)run->grid.seed);
-        Chart chart = {.title = title, .x_label = "layer, or index", .log_y = positive, .lines = &line, .n_lines = 1};
-        *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
-    }
+    ChartLine line = {.label = run->claim->statistic, .x = series.x, .y = series.y, .n = series.n};
+    AUTO_FREE char *title = text_format("The network of seed %llu: the numbers behind the statistic", (unsigned long long)run->grid.seed);
+    *text = single ? NULL : draw(title, "layer, or index", &line, error);
     series_free(&series);
     return single || *text != NULL;
 }
@@ -42,17 +39,13 @@ static bool chart_of_series(const ClaimRun *run, char **text, Error *error)
 static bool chart_of_trend(const ClaimRun *run, char **text, Error *error)
 {
     const Grid *grid = &run->grid;
-    size_t n = (size_t)grid->n_points;
-    AUTO_FREE double *y = memory_allocate(n * sizeof *y, "the chart");
-    bool positive = true;
+    AUTO_FREE double *y = memory_allocate((size_t)grid->n_points * sizeof *y, "the chart");
     for (int i = 0; i < grid->n_points; i++) {
         y[i] = sample_over(run->values + i * grid->n_seeds, grid->n_seeds, run->claim->over);
-        positive = positive && y[i] > 0;
     }
     ChartLine line = {.label = over_name(run->claim->over), .x = run->x, .y = y, .n = grid->n_points};
     AUTO_FREE char *title = text_format("The %s of '%s'", line.label, run->claim->statistic);
-    Chart chart = {.title = title, .x_label = grid->varied[0].name, .log_y = positive, .lines = &line, .n_lines = 1};
-    *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), error);
+    *text = draw(title, grid->varied[0].name, &line, error);
     return *text != NULL;
 }
 
@@ -62,18 +55,21 @@ bool claims_explain(const Options *options, const ClaimRun *run, Error *error)
     AUTO_FREE char *chart = NULL;
     AUTO_FREE char *statistic = claim_statistic_text(claim);
     AUTO_FREE char *command = claim_command(run);
+    AUTO_FREE char *line = text_format("  %s\n", command);
     char numbers[256];
     if (options_given(options, "json")) {
         return true;
     }
     number_format(numbers, sizeof numbers, "%.4g +- %.2g (%s)", claim->prediction, claim->tolerance, claim->reason);
     printf("\n");
-    print_part("Source", claim->source);
-    print_part("Claim", claim->sentence);
-    print_part("Statistic", statistic);
-    print_part("Prediction", numbers);
-    print_part("What to look at", claim->note);
-    printf("Command: %s\n\n", command);
+    terminal_print("Source: %s", claim->source);
+    terminal_print("Claim: %s", claim->sentence);
+    terminal_print("Statistic: %s", statistic);
+    terminal_print("Prediction: %s", numbers);
+    terminal_print("What to look at: %s", claim->note);
+    printf("Command:\n");
+    terminal_commands(line);
+    printf("\n");
     bool drawn = claim->vary == NULL ? chart_of_series(run, &chart, error) : chart_of_trend(run, &chart, error);
     if (chart != NULL) {
         printf("%s", chart);

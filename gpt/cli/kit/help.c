@@ -32,23 +32,21 @@ static int part_length(const char *text)
     return n;
 }
 
-// A line that is too wide is broken so that a shell still reads it as one.
-void help_print_examples(const char *examples)
+void terminal_commands(const char *lines)
 {
     enum { WIDEST = 1000, BREAK = 2, INDENT_NEXT = 5 };
     int columns = terminal_columns(WIDEST);
     int used = 0;
-    printf("\nExamples:\n");
-    while (*examples != '\0') {
-        int n = part_length(examples);
-        bool last = examples[n] == '\n';
+    while (*lines != '\0') {
+        int n = part_length(lines);
+        bool last = lines[n] == '\n';
         if (used > 0 && used + n + (last ? 0 : BREAK) > columns) {
             printf(" \\\n%*s", INDENT_NEXT, "");
             used = INDENT_NEXT;
         }
-        printf("%.*s%s", n, examples, last ? "\n" : "");
+        printf("%.*s%s", n, lines, last ? "\n" : "");
         used = last ? 0 : used + n;
-        examples += n + last;
+        lines += n + last;
     }
 }
 
@@ -66,7 +64,8 @@ static void help_print(const Options *options)
         print_option(&options->list[i], columns);
     }
     terminal_print("\n%s", help->about);
-    help_print_examples(help->examples);
+    printf("\nExamples:\n");
+    terminal_commands(help->examples);
 }
 
 bool options_accept(const Options *options)

@@ -305,7 +305,8 @@ enum { CHART_COLUMNS = 96 }; // of a chart, where there is room
 void terminal_wrap(FILE *out, const char *text, int at, int columns, int indent);
 void terminal_prose(const char *text); // paragraphs; their lines stay as they are if the terminal is that wide
 void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2))); // the same, without blanks at its end, and a newline
-void help_print_examples(const char *examples);                                     // of a help page, a line each
+// Commands, a line each. One that is too wide is broken so that a shell still reads it as a line.
+void terminal_commands(const char *lines);
 
 void terminal_end(Writer *writer); // the same for the text that was written to it; frees the writer
 
