@@ -2,9 +2,6 @@
 
 #include "gpt/plot/draw.h"
 
-#include <math.h>
-#include <stdlib.h>
-
 bool plot_experiment_check(const Experiment *experiment, Error *error)
 {
     const ExperimentConfig *config = &experiment->config;
@@ -128,30 +125,6 @@ bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const cha
 // ------------------------------------------------------------------------------------------------------------
 // The terminal
 
-// The name of an arm, and in how many layers the median is 0 or not finite.
-static void count_rows(Line *line, const char *word)
-{
-    int zeros = 0;
-    int not_finite = 0;
-    for (int i = 0; i < line->n; i++) {
-        zeros += line->y[i].median == 0;
-        not_finite += !isfinite(line->y[i].median);
-    }
-    if (zeros + not_finite > 0) {
-        Writer *label = writer_begin();
-        fprintf(label->stream, "%s:", line->label);
-        if (zeros > 0) {
-            fprintf(label->stream, " 0 in %d", zeros);
-        }
-        if (not_finite > 0) {
-            fprintf(label->stream, "%s NaN in %d", zeros > 0 ? "," : "", not_finite);
-        }
-        fprintf(label->stream, " of %d %ss", line->n, word);
-        free(line->label);
-        line->label = writer_end(label);
-    }
-}
-
 static void write_title(FILE *out, const Experiment *experiment)
 {
     const ExperimentConfig *config = &experiment->config;
@@ -176,9 +149,6 @@ char *plot_terminal(const Experiment *experiment, int columns, Error *error)
     AUTO_FREE char *title = writer_end(writer);
     Panel *panel = add_layers(&picture, title, mlp ? METRIC_WEIGHT : METRIC_QUERY_KEY, mlp, AXIS_LOG);
     panel->x_label = mlp ? "layer (the gradient comes from the right)" : "block (the gradient comes from the right)";
-    for (int i = 0; i < panel->n_lines; i++) {
-        count_rows(&panel->lines[i], experiment_layer_word(experiment));
-    }
     char *chart = panel_terminal(panel, NULL, columns, error);
     panel_free(panel);
     return chart;
