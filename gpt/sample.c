@@ -18,18 +18,14 @@
 
 Sampler sampler_create(int V)
 {
-    return (Sampler){
-        .V = V,
-        .p = memory_allocate((size_t)V * sizeof(double), "the probabilities"),
-        .order = memory_allocate((size_t)V * sizeof(int), "the order of tokens"),
-    };
+    double *p = memory_allocate((size_t)V * (sizeof(double) + sizeof(int)), "the probabilities"); // and behind them the order of tokens
+    return (Sampler){.V = V, .p = p, .order = (int *)(p + V)};
 }
 
 void sampler_free(Sampler *sampler)
 {
     REQUIRE(sampler);
     free(sampler->p);
-    free(sampler->order);
     *sampler = (Sampler){0};
 }
 

@@ -54,6 +54,28 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     return setup->ids == NULL || (gpt_ids_check(&setup->gpt, setup->ids, n, error) && gpt_targets_check(&setup->gpt, setup->targets, n, error));
 }
 
+static void free_members(Trainer *trainer)
+{
+    adamw_free(&trainer->adamw);
+    probe_results_free(&trainer->probed);
+    reducer_free(trainer->reducer);
+    parameter_list_free(&trainer->parameters);
+    gpt_free(trainer->gpt);
+    dataset_free(trainer->data);
+    train_setup_free(&trainer->setup);
+    free(trainer->ids);
+    free(trainer->targets);
+    folder_unlock(trainer->folder_lock);
+}
+
+void trainer_free(Trainer *trainer)
+{
+    if (trainer != NULL) {
+        free_members(trainer);
+        free(trainer);
+    }
+}
+
 static void free_trainer(void *trainer)
 {
     trainer_free(trainer);
@@ -61,8 +83,13 @@ static void free_trainer(void *trainer)
 
 Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
 {
-    Trainer *trainer = memory_allocate_zeroed(1, sizeof *trainer, "a trainer");
-    *trainer = (Trainer){.setup = setup, .gpt = gpt, .data = data, .before = {.val_loss = NAN}, .folder_lock = -1};
+    Trainer taken = {.setup = setup, .gpt = gpt, .data = data, .before = {.val_loss = NAN}, .folder_lock = -1};
+    Trainer *trainer = memory_try(sizeof *trainer);
+    if (trainer == NULL) {
+        free_members(&taken);
+        fail_memory(sizeof *trainer, "a trainer");
+    }
+    *trainer = taken;
     if (!setup_check(&setup, gpt, data, error)) {
         trainer_free(trainer);
         return NULL;
@@ -85,24 +112,6 @@ Trainer *trainer_create(TrainSetup setup, GPT *gpt, Dataset *data, Error *error)
     random_seed(&trainer->random, setup.seed + 1);
     unwind_end(frame);
     return trainer;
-}
-
-void trainer_free(Trainer *trainer)
-{
-    if (trainer == NULL) {
-        return;
-    }
-    adamw_free(&trainer->adamw);
-    probe_results_free(&trainer->probed);
-    reducer_free(trainer->reducer);
-    parameter_list_free(&trainer->parameters);
-    gpt_free(trainer->gpt);
-    dataset_free(trainer->data);
-    train_setup_free(&trainer->setup);
-    free(trainer->ids);
-    free(trainer->targets);
-    folder_unlock(trainer->folder_lock);
-    free(trainer);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -48,12 +48,23 @@ static inline int *copy_ids(const int *ids, int n)
     return copy;
 }
 
+static inline void free_gpt(void *gpt)
+{
+    gpt_free(gpt);
+}
+
 static inline Trainer *make_trainer(void)
 {
     TrainConfig config = small_train_config(8);
     config.batch = 1;
+    int frame = unwind_begin(); // the trainer frees them, but not if memory is refused before it has them
     GPT *gpt = make_gpt();
-    TrainSetup setup = {.train = config, .gpt = gpt->config, .ids = copy_ids(IDS, B * T), .targets = copy_ids(IDS + 1, B * T)};
+    unwind_add_on_failure(free_gpt, gpt);
+    int *ids = copy_ids(IDS, B * T);
+    unwind_add_on_failure(free, ids);
+    int *targets = copy_ids(IDS + 1, B * T);
+    unwind_end(frame);
+    TrainSetup setup = {.train = config, .gpt = gpt->config, .ids = ids, .targets = targets};
     Error error = {0};
     Trainer *trainer = trainer_create(setup, gpt, NULL, &error);
     ck_assert_msg(trainer != NULL, "%s", error.message);
