@@ -131,7 +131,7 @@ void quote_json(FILE *out, const char *json);                           // JSON 
 struct cJSON;
 struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *error);
 struct cJSON *json_read(const char *path, Error *error);              // a file of at most MOST_SETTINGS_BYTES
-struct cJSON *json_member(const struct cJSON *json, const char *key); // NULL if it is missing
+struct cJSON *json_member(const struct cJSON *json, const char *key); // the last of that key, as Python's json takes it; NULL if it is missing
 #define AUTO_JSON AUTO(auto_json)                                     // like AUTO_FREE, with cJSON_Delete
 void auto_json(struct cJSON **variable);
 

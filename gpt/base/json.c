@@ -35,7 +35,12 @@ struct cJSON *json_read(const char *path, Error *error)
 
 cJSON *json_member(const cJSON *json, const char *key)
 {
-    return cJSON_GetObjectItemCaseSensitive(json, key);
+    const cJSON *last = NULL;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) {
+        last = item->string != NULL && strcmp(item->string, key) == 0 ? item : last;
+    }
+    return (cJSON *)last;
 }
 
 void auto_json(struct cJSON **variable)

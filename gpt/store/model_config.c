@@ -110,7 +110,8 @@ static bool refuse_variants(const Keys *keys)
     for (size_t i = 0; i < sizeof ONLY / sizeof ONLY[0]; i++) {
         const cJSON *value = find(keys, ONLY[i][0]);
         AUTO_JSON cJSON *expected = cJSON_Parse(ONLY[i][1]);
-        bool same = cJSON_Compare(value, expected, true) || (value != NULL && value->child == NULL && cJSON_IsObject(expected));
+        bool same = cJSON_Compare(value, expected, true)
+                 || (cJSON_IsObject(expected) && (cJSON_IsNull(value) || cJSON_IsObject(value) || cJSON_IsArray(value)) && value->child == NULL);
         if (value != NULL && !same) {
             AUTO_FREE char *text = json_text(value, false);
             return error_set(keys->error, "%s: %s: %.60s is not supported (expected %s)", keys->path, ONLY[i][0], text, ONLY[i][1]);
