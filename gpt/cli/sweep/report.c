@@ -197,13 +197,12 @@ static bool draw_lines(const Options *options, const SweepReport *report, Lines 
         return false;
     }
     AUTO_FREE char *title = text_format("Median of '%s'", statistic);
-    int missing = grid->n_points * grid->n_seeds;
+    int n = 0;
     for (int i = 0; i < grid->n_points; i++) {
-        missing -= report->quartiles[i].n;
+        n += report->quartiles[i].n;
     }
-    AUTO_FREE char *without = text_format("; %d of %d networks have no value", missing, grid->n_points * grid->n_seeds);
-    AUTO_FREE char *caption = text_format("Networks of gptape gradflow%s%.300s; medians of %d seeds with quartiles%s",
-                                          grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds, missing == 0 ? "" : without);
+    AUTO_FREE char *caption = text_format("Networks of gptape gradflow%s%.300s; medians of %d seeds with quartiles; %d of %d networks have a value",
+                                          grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds, n, grid->n_points * grid->n_seeds);
     Chart chart = {.title = title,
                    .caption = caption,
                    .x_label = grid->varied[0].name,

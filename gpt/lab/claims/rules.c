@@ -26,6 +26,19 @@
         .over = OVER_MEDIAN, \
         .note = "The gradient after the first of 160 blocks over that after the last" MORE "."
 
+// The loss with a shortcut for one direction over that with the rule that computes the same.
+#define ONE_WAY(RULE, SAME, SENTENCE, REASON, NOTE) { \
+        .id = RULE "-loss", \
+        .source = "gptape's rules " RULE " and " SAME, \
+        .sentence = SENTENCE, \
+        .settings = "--net gpt", \
+        .vary = "residual=" RULE "," SAME, \
+        .statistic = "loss", \
+        .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 3, .prediction = 1, .tolerance = 0, \
+        .reason = REASON, \
+        .note = NOTE, \
+    }
+
 const Claim claims_rules[] = {
     HE_GAIN("0.25", 0.6021),
     HE_GAIN("0.5", 0.3010),
@@ -110,27 +123,10 @@ const Claim claims_rules[] = {
         .reason = "the input's own variance adds a constant, which lowers the slope at 10 blocks",
         .note = "The largest rms of any layer, which is the last block's. The power of the variance is twice this.",
     },
-    {
-        .id = "forward-only-loss",
-        .source = "gptape's rules forward-only and pre",
-        .sentence = "A shortcut that carries values but no gradient computes exactly what an ordinary one computes.",
-        .settings = "--net gpt",
-        .vary = "residual=forward-only,pre",
-        .statistic = "loss",
-        .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 3, .prediction = 1, .tolerance = 0,
-        .reason = "exact: the forward pass is the same",
-        .note = "Only the gradients differ: compare --residual forward-only with --residual pre.",
-    },
-    {
-        .id = "backward-only-loss",
-        .source = "gptape's rules backward-only and none",
-        .sentence = "A shortcut that carries the gradient but no values computes exactly what no shortcut computes.",
-        .settings = "--net gpt",
-        .vary = "residual=backward-only,none",
-        .statistic = "loss",
-        .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 3, .prediction = 1, .tolerance = 0,
-        .reason = "exact but for h - h, which is 0",
-        .note = "The gradient reaches the first block as it does with shortcuts, although the network computes as if it had none.",
-    },
+    ONE_WAY("forward-only", "pre", "A shortcut that carries values but no gradient computes exactly what an ordinary one computes.",
+            "exact: the forward pass is the same", "Only the gradients differ: compare --residual forward-only with --residual pre."),
+    ONE_WAY("backward-only", "none", "A shortcut that carries the gradient but no values computes exactly what no shortcut computes.",
+            "exact but for h - h, which is 0",
+            "A gradient reaches the first block along the shortcuts, although the network computes as if it had none."),
     {0},
 };

@@ -9,7 +9,7 @@
              "--probe stream"
 #define NOCI "--net gpt --n-layer 24 --causal off --init xavier --activation relu --tied off --context-length 32 --batch 1 --task shift:1"
 #define KEEL "--net gpt --n-layer 24 --residual post --activation relu --tied off --context-length 32 --batch 1 --probe paths"
-#define COPY_TRAIN "--net gpt --n-layer 16 --n-embd 32 --context-length 16 --vocab-size 16 --batch 8 --tied off --task shift:1 --init xavier --steps 250 " \
+#define COPY_STEPS "--net gpt --n-layer 16 --n-embd 32 --context-length 16 --vocab-size 16 --batch 8 --tied off --task shift:1 --init xavier --steps 250 " \
                    "--lr 0.003"
 #define COPY "--net gpt --n-layer 16 --n-embd 128 --context-length 64 --batch 8 --vocab-size 64 --task shift:1 --activation gelu_erf --tied off"
 
@@ -49,29 +49,40 @@
         .note = "The task is to copy each token from the position before it. The rule multiplies the embeddings by 0.02, as the source does. " NOTE, \
     }
 
+#define XIONG_LAST(NORM, NAME, CLAIM, PREDICTION, REASON) { \
+        .id = "xiong-" NORM "-last", \
+        .source = "Xiong 2020 (2002.04745), theorem 1", \
+        .sentence = "In a " NAME " transformer the gradient of the last feed-forward layer " CLAIM ".", \
+        .settings = XIONG " --norm " NORM, \
+        .vary = "n-layer=6,8,12,16,20,24", \
+        .statistic = "last l2 weight_grad h.#.mlp.c_proj.weight", \
+        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 10, .prediction = PREDICTION, .tolerance = 0.1, \
+        .reason = REASON, \
+        .note = "The slope of log |dL/dW2| against log L.", \
+    }
+
+// The size of the stream after the last block against their number.
+#define GROWTH(RULE) \
+        .settings = "--net gpt --init xavier --residual " RULE, \
+        .vary = "n-layer=6,24,96", \
+        .statistic = "last rms activation h.#.out", \
+        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 5
+
+#define COPY_TRAIN(RULE, SENTENCE, PREDICTION, NOTE) { \
+        .id = "copy-" RULE "-train", \
+        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers", \
+        .sentence = SENTENCE, \
+        .settings = COPY_STEPS " --residual " RULE, \
+        .statistic = "loss", \
+        .over = OVER_MEDIAN, .seeds = 3, .prediction = PREDICTION, .tolerance = 0.1, .slow = true, \
+        .reason = "4 % of the loss of guessing, ln 16", \
+        .note = NOTE, \
+    }
+
 const Claim claims_transformer[] = {
-    {
-        .id = "xiong-post-last",
-        .source = "Xiong 2020 (2002.04745), theorem 1",
-        .sentence = "In a Post-LN transformer the gradient of the last feed-forward layer does not depend on the number of blocks.",
-        .settings = XIONG " --norm post",
-        .vary = "n-layer=6,8,12,16,20,24",
-        .statistic = "last l2 weight_grad h.#.mlp.c_proj.weight",
-        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 10, .prediction = 0, .tolerance = 0.1,
-        .reason = "a fifth of the power that Pre-LN has",
-        .note = "The slope of log |dL/dW2| against log L.",
-    },
-    {
-        .id = "xiong-pre-last",
-        .source = "Xiong 2020 (2002.04745), theorem 1",
-        .sentence = "In a Pre-LN transformer the gradient of the last feed-forward layer falls as 1/sqrt(L).",
-        .settings = XIONG " --norm pre",
-        .vary = "n-layer=6,8,12,16,20,24",
-        .statistic = "last l2 weight_grad h.#.mlp.c_proj.weight",
-        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 10, .prediction = -0.5, .tolerance = 0.1,
-        .reason = "the theorem is a bound for large L; the embeddings' own variance lowers the power at 6 blocks",
-        .note = "The slope of log |dL/dW2| against log L.",
-    },
+    XIONG_LAST("post", "Post-LN", "does not depend on the number of blocks", 0, "a fifth of the power that Pre-LN has"),
+    XIONG_LAST("pre", "Pre-LN", "falls as 1/sqrt(L)", -0.5,
+               "the theorem is a bound for large L; the embeddings' own variance lowers the power at 6 blocks"),
     {
         .id = "xiong-pre-flat",
         .source = "Xiong 2020 (2002.04745), figure 3a",
@@ -166,10 +177,7 @@ const Claim claims_transformer[] = {
         .id = "lns-growth",
         .source = "Sun 2025 (2502.05795)",
         .sentence = "Dividing the norm's output by sqrt(l) slows the growth of the stream from sqrt(L) to almost none.",
-        .settings = "--net gpt --init xavier --residual lns",
-        .vary = "n-layer=6,24,96",
-        .statistic = "last rms activation h.#.out",
-        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 5, .prediction = 0.06, .tolerance = 0.02,
+        GROWTH("lns"), .prediction = 0.06, .tolerance = 0.02,
         .reason = "a third; the variance is 2 + 0.5 (1 + 1/2 + ... + 1/L) if block l adds 0.5/l to the embeddings' 2, as --probe stream "
               "finds: a power of 0.063 over these depths",
         .note = "Compare peri-growth, and --residual pre, whose power is 0.53.",
@@ -190,10 +198,7 @@ const Claim claims_transformer[] = {
         .id = "peri-growth",
         .source = "Kim 2025 (2502.02732)",
         .sentence = "With a norm after each branch the variance of the stream grows linearly with depth.",
-        .settings = "--net gpt --init xavier --residual peri",
-        .vary = "n-layer=6,24,96",
-        .statistic = "last rms activation h.#.out",
-        .over = OVER_MEDIAN, .trend = TREND_POWER, .seeds = 5, .prediction = 0.5, .tolerance = 0.03,
+        GROWTH("peri"), .prediction = 0.5, .tolerance = 0.03,
         .reason = "the embeddings' variance of 2 lowers the power at 6 blocks: sqrt(2 + 2L) gives 0.474",
         .note = "The power of the size, half of that of the variance.",
     },
@@ -216,26 +221,9 @@ const Claim claims_transformer[] = {
                "With embeddings of variance 1 the ratio is smaller: the stream then grows less."),
     COPY_START("deepnorm", "deepnorm", "norm((2*L)^0.25*x + f(x))", "DeepNorm", "0.99", 0.99, 0.02, "2 %",
                "DeepNorm's weights are scaled by (8L)^(-1/4)."),
-    {
-        .id = "copy-pre-train",
-        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "With Pre-LN, 16 blocks learn to copy the previous token.",
-        .settings = COPY_TRAIN " --residual pre",
-        .statistic = "loss",
-        .over = OVER_MEDIAN, .seeds = 3, .prediction = 0, .tolerance = 0.1, .slow = true,
-        .reason = "4 % of the loss of guessing, ln 16",
-        .note = "A smaller task than the source's: 16 tokens, width 32, 250 AdamW steps on 8 new rows each, learning rate "
-              "0.003 without warmup.",
-    },
-    {
-        .id = "copy-post-train",
-        .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers",
-        .sentence = "With Post-LN and no warmup, 16 blocks do not learn to copy the previous token: the loss stays at that of guessing.",
-        .settings = COPY_TRAIN " --residual post",
-        .statistic = "loss",
-        .over = OVER_MEDIAN, .seeds = 3, .prediction = 2.77, .tolerance = 0.1, .slow = true,
-        .reason = "4 % of the loss of guessing, ln 16",
-        .note = "ln 16 = 2.77. The gradient does not vanish at the start (copy-post-start), but it does during training.",
-    },
+    COPY_TRAIN("pre", "With Pre-LN, 16 blocks learn to copy the previous token.", 0,
+               "A smaller task than the source's: 16 tokens, width 32, 250 AdamW steps on 8 new rows each, learning rate 0.003 without warmup."),
+    COPY_TRAIN("post", "With Post-LN and no warmup, 16 blocks do not learn to copy the previous token: the loss stays at that of guessing.", 2.77,
+               "ln 16 = 2.77. The gradient does not vanish at the start (copy-post-start), but it does during training."),
     {0},
 };

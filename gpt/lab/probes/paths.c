@@ -48,17 +48,15 @@ static bool measure(ProbeRun *run, Error *error)
 // The fewest lengths k = 0 ... K that have 90 % of the sum of all norms: K.
 static double most_lengths(const double *norm, int n)
 {
-    double sum = 0;
     double total = 0;
-    int k = 0;
     for (int i = 0; i < n; i++) {
         total += norm[i];
     }
-    for (k = 0; k < n - 1; k++) {
+    double sum = norm[0];
+    int k = 0;
+    while (k < n - 1 && sum < 0.9 * total) {
+        k++;
         sum += norm[k];
-        if (sum >= 0.9 * total) {
-            break;
-        }
     }
     return total > 0 ? k : NAN;
 }
