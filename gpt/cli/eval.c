@@ -245,13 +245,14 @@ static void print_evaluation(const Options *options, const EvalModel *model, con
         json_print(json);
         return;
     }
-    printf("loss           " REAL_FORMAT "\n"
-           "perplexity     %.6g\n"
-           "bits per byte  %.6g\n"
-           "tokens         %s, which %s %s byte%s, in %s window%s of %d\n",
-           evaluation->loss, exp(evaluation->loss), bits, THOUSANDS((double)evaluation->n), evaluation->n == 1 ? "is" : "are",
-           THOUSANDS((double)n_bytes), plural((double)n_bytes), THOUSANDS((double)evaluation->n_windows), plural(evaluation->n_windows),
-           model->gpt->config.context_length);
+    Table *table = table_begin("ll", NULL);
+    table_row(table, "loss|" REAL_FORMAT, evaluation->loss);
+    table_row(table, "perplexity|%.6g", exp(evaluation->loss));
+    table_row(table, "bits per byte|%.6g", bits);
+    table_row(table, "tokens|%s, which %s %s byte%s, in %s window%s of %d", THOUSANDS((double)evaluation->n), evaluation->n == 1 ? "is" : "are",
+              THOUSANDS((double)n_bytes), plural((double)n_bytes), THOUSANDS((double)evaluation->n_windows), plural(evaluation->n_windows),
+              model->gpt->config.context_length);
+    table_end(table);
 }
 
 static bool eval_tokens(const Options *options, const EvalModel *model, const Tokenizer *tokenizer, const Dataset *dataset)

@@ -38,9 +38,9 @@ void claims_list(const Options *options, const ClaimRun *runs, int n)
     }
     for (int i = 0; i < n; i++) {
         const Claim *claim = runs[i].claim;
-        printf("%s%s%s%s: %s\n", terminal_color(COLOR_BOLD), claim->id, terminal_color(COLOR_END), claim->slow ? " (long)" : "", claim->source);
-        terminal_prose(claim->sentence);
-        printf("\n\n");
+        terminal_print("%s%s%s%s: %s", terminal_color(COLOR_BOLD), claim->id, terminal_color(COLOR_END), claim->slow ? " (long)" : "",
+                       claim->source);
+        terminal_print("%s\n", claim->sentence);
     }
     terminal_print("%d claims", n);
 }
