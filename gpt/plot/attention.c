@@ -208,11 +208,8 @@ static void write_map(const AttentionMaps *maps, const Grid *grid, int row, int 
     free(cells.values);
 }
 
-static bool check(const AttentionMaps *maps, const char *path, Error *error)
+static bool check(const AttentionMaps *maps, Error *error)
 {
-    if (!plot_path_check(path, error)) {
-        return false;
-    }
     int most = plot_attention_tokens(maps->n_layer, maps->n_head);
     if (maps->T < 1 || maps->T > most) {
         return error_set(error, "%d tokens: %d x %d maps have room for 1 to %d", maps->T, maps->n_layer, maps->n_head, most);
@@ -223,7 +220,7 @@ static bool check(const AttentionMaps *maps, const char *path, Error *error)
 bool plot_attention(const AttentionMaps *maps, const char *path, Error *error)
 {
     REQUIRE(maps, path);
-    if (!check(maps, path, error)) {
+    if (!check(maps, error)) {
         return false;
     }
     Page page;

@@ -134,6 +134,7 @@ typedef struct Page {
     Writer *writer;
     FILE *script;
     const char *path;
+    const char *image; // how maps are drawn in this format
     double bottom, top;
     int blocks; // of data
 } Page;
@@ -144,7 +145,6 @@ void page_place(FILE *script, double x, double y, double width, double height); 
 bool page_close(Page *page, Error *error);                                                   // draws it to the path
 // How many of n labels, each cut to `most` characters, fit side by side, as gnuplot estimates it.
 int page_key_columns(const char *const *labels, int n, int most, double width);
-const char *page_image(const char *path); // how a map is drawn in this format
 
 void panel_write(const Panel *panel, Page *page);
 // Fills the room for panels row by row, in at most so many columns, and frees the panels. Where a cell would be left over, the first panel is

@@ -72,7 +72,7 @@ void map_write(Page *page, const Cells *cells)
     int black = write_cells(script, cells);
     fprintf(script, "EOD\nunset grid\nunset logscale\nset border 15\n");
     fprintf(script, "set object 1 rectangle from graph 0,0 to graph 1,1 fc rgb \"#BBBBBB\" fs solid noborder behind\n");
-    fprintf(script, "plot $map_%d using 1:2:3 with %s notitle", number, page_image(page->path));
+    fprintf(script, "plot $map_%d using 1:2:3 with %s notitle", number, page->image);
     if (black > 0) {
         number_print(script, ", \\\n     $map_%d using 1:($4 == 1 ? $2 : NaN):(%.9g):(%.9g) ", number, 0.5 * cells->dx, 0.5 * cells->dy);
         fprintf(script, "with boxxyerror fs solid noborder fc rgb \"black\" notitle");

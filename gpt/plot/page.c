@@ -45,11 +45,6 @@ static const PictureKind *find_kind(const char *path)
     return NULL;
 }
 
-const char *page_image(const char *path)
-{
-    return find_kind(path)->image;
-}
-
 bool plot_path_check(const char *path, Error *error)
 {
     REQUIRE(path);
@@ -169,13 +164,13 @@ static void write_key(FILE *script, const PlotArms *arms, double top)
 
 void page_open(Page *page, const char *path, char *title, char *caption, const PlotArms *arms)
 {
-    const PictureKind *kind = find_kind(path);
+    const PictureKind *kind = find_kind(path) == NULL ? kinds : find_kind(path); // page_close reports an unknown one
     AUTO_FREE char *titles = plot_wrap(title, TITLE_WIDTH, TITLE_LINES);
     AUTO_FREE char *captions = plot_wrap(caption, CAPTION_WIDTH, CAPTION_LINES);
     int title_lines = count_lines(titles);
     int caption_lines = count_lines(captions);
     int key_lines = arms == NULL || arms->n == 0 ? 0 : (arms->n - 1) / columns_of(arms) + 1;
-    *page = (Page){.writer = writer_begin(), .path = path};
+    *page = (Page){.writer = writer_begin(), .path = path, .image = kind->image};
     FILE *script = page->script = page->writer->stream;
     page->top = 0.935 - TITLE_LINE * (title_lines - 1);
     page->bottom = 0.028 + CAPTION_LINE * caption_lines;
@@ -228,8 +223,10 @@ bool page_close(Page *page, Error *error)
 {
     fprintf(page->script, "\nunset multiplot\n");
     AUTO_FREE char *script = writer_end(page->writer);
-    bool is_script = strcmp(find_kind(page->path)->ending, ".gp") == 0;
+    const PictureKind *kind = find_kind(page->path);
+    bool is_script = kind != NULL && strcmp(kind->ending, ".gp") == 0;
     AUTO_FREE char *picture = NULL;
     size_t n = strlen(script);
-    return (is_script || gnuplot_run(script, &picture, &n, error)) && plot_save(page->path, is_script ? script : picture, n, error);
+    return plot_path_check(page->path, error) && (is_script || gnuplot_run(script, &picture, &n, error))
+        && plot_save(page->path, is_script ? script : picture, n, error);
 }

@@ -243,7 +243,7 @@ static bool write_page(Sheet *sheet, const char *path, Error *error)
 bool plot_probe(const Experiment *experiment, const Probe *probe, const char *path, Error *error)
 {
     REQUIRE(experiment, probe, path);
-    if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
+    if (!plot_experiment_check(experiment, error)) {
         return false;
     }
     Sheet sheet = {.experiment = experiment, .probe = probe, .step = experiment->config.n_steps, .arms = plot_arms(experiment)};

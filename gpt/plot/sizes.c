@@ -29,9 +29,6 @@ bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error)
     if (n < 1 || n > PLOT_SIZES_MOST) {
         return error_set(error, "%d sizes (expected 1 to %d)", n, PLOT_SIZES_MOST);
     }
-    if (!plot_path_check(path, error)) {
-        return false;
-    }
     PlotArms arms = plot_arms(sizes[0].experiment);
     Panel panels[PLOT_SIZES_MOST];
     for (int i = 0; i < n; i++) {

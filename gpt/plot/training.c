@@ -139,7 +139,7 @@ static void write_column(Page *page, const Experiment *experiment, const PlotArm
 bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
 {
     REQUIRE(experiment, path);
-    if (!plot_path_check(path, error) || !plot_experiment_check(experiment, error)) {
+    if (!plot_experiment_check(experiment, error)) {
         return false;
     }
     if (experiment->config.n_steps < 1) {
