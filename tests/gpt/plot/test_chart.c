@@ -258,6 +258,9 @@ END_TEST
 START_TEST(nothing_to_draw_is_reported)
 {
     Error error;
+    ck_assert(!plot_chart(&chart, "chart.txt", &error));
+    ck_assert_str_eq(error.message, "chart.txt: unknown kind of plot (expected a name that ends in .png, .svg, .pdf or .gp)");
+    ck_assert(!plot_matrix(&map, "map", &error));
     Chart wrong = chart;
     wrong.n_lines = 9;
     ck_assert(!plot_chart(&wrong, "chart.svg", &error));
