@@ -17,12 +17,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { THREADS_AT_MOST = 256 };
 
-// How often a thread checks for work, or for the end of a loop, before it sleeps: for some 100
-// microseconds. In a training step the next loop mostly comes sooner, and waking takes longer.
-static const int LOOKS = 20000;
+// How long a thread looks for work, or for the end of a loop, before it sleeps. In a training step the next loop mostly comes sooner, and waking
+// takes longer; a thread that looked on would take the processor from oneDNN's.
+static const int64_t LOOK_NANOSECONDS = 100000;
 
 // Memory that was refused in a loop: what is NULL if none was refused.
 typedef struct Refusal {
@@ -169,9 +170,17 @@ static void pause_briefly(void)
 #endif
 }
 
+// Processors pause for 5 to 70 nanoseconds, so looks are not counted.
+static int64_t nanoseconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static void await_loop(void)
 {
-    for (int i = 0; i < LOOKS; i++) {
+    for (int64_t start = nanoseconds(); nanoseconds() - start < LOOK_NANOSECONDS;) {
         if (has_unclaimed(pool.ticket)) {
             return;
         }
@@ -261,7 +270,7 @@ static void publish(const Loop *loop)
 // Parts that others have begun.
 static void await_others(void)
 {
-    for (int i = 0; i < LOOKS && pool.unfinished > 0; i++) {
+    for (int64_t start = nanoseconds(); pool.unfinished > 0 && nanoseconds() - start < LOOK_NANOSECONDS;) {
         pause_briefly();
     }
     if (pool.unfinished == 0) {

@@ -277,5 +277,6 @@ int main(void)
     tcase_add_test(cost, activations_and_gradients_take_the_memory_that_was_counted);
     tcase_add_test(cost, so_they_do_with_dropout);
     tcase_add_test(cost, absurd_memory_is_a_one_line_error);
+    suite_prepare_products();
     return suite_run(suite);
 }

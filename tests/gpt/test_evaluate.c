@@ -148,5 +148,6 @@ int main(void)
     tcase_add_test(tcase, a_part_of_a_text_is_a_text);
     tcase_add_test(tcase, one_token_is_not_a_text);
     tcase_add_test(tcase, evaluation_disturbs_nothing);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -384,5 +384,6 @@ int main(void)
     tcase_add_test(impossibles, broken_weights_are_an_error);
     tcase_add_loop_test(impossibles, impossible_values_are_an_error, 0, sizeof impossible / sizeof impossible[0]);
     tcase_add_test(impossibles, mistakes_are_reported);
+    suite_prepare_products();
     return suite_run(suite);
 }

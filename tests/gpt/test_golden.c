@@ -378,5 +378,6 @@ int main(void)
 
     TCase *training = case_with_tape(suite, "training");
     tcase_add_test(training, twenty_steps_of_training_are_pytorchs);
+    suite_prepare_products();
     return suite_run(suite);
 }

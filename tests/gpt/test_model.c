@@ -395,5 +395,6 @@ int main(void)
 
     TCase *depth = case_with_tape(suite, "depth");
     tcase_add_test(depth, a_gpt_of_48_blocks_runs);
+    suite_prepare_products();
     return suite_run(suite);
 }

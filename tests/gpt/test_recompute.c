@@ -179,5 +179,6 @@ int main(void)
     tcase_add_test(tcase, a_checkpoint_within_a_checkpoint);
     tcase_add_test(tcase, without_recording_it_is_just_computed);
     tcase_add_test(tcase, the_function_must_compute);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -379,5 +379,6 @@ int main(void)
     tcase_add_loop_test(rows, what_a_rule_costs_is_counted_as_it_is_made, 0, residual_table_count);
     tcase_add_loop_test(rows, a_saved_model_has_the_rule_and_the_same_loss, 0, residual_table_count);
     tcase_add_loop_test(rows, two_rules_of_one_seed_share_the_numbers_of_the_weights_that_they_share, 0, residual_table_count);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -210,32 +210,49 @@ START_TEST(selected_rows_continue_from_their_state)
 }
 END_TEST
 
-// As in test_kv_cache.c, where there is one sample.
+typedef struct Generation {
+    int n_ids, n_new;
+    bool cache;
+} Generation;
+
+// Bytes taken, on a tape of its own and in the cache.
+static double bytes_used(GPT *gpt, const GenerateConfig *config, int n_samples, int n_ids)
+{
+    int ids[B * 40] = {0};
+    int made[B];
+    Error error;
+    Tape *outer = tape_current();
+    Tape *own = tape_create();
+    ck_assert(n_samples == 1 ? gpt_generate(gpt, config, NULL, ids, n_ids, &error) == config->n_new
+                             : gpt_generate_samples(gpt, config, n_samples, NULL, ids, n_ids, made, &error));
+    int shown = n_ids + config->n_new - 1;
+    bool cached = config->cache && n_ids <= 8;
+    double used = (double)own->arena.bytes_peak + (cached ? gpt_cost(&gpt->config, n_samples, shown < 8 ? shown : 8).cache_bytes : 0);
+    tape_free(own);
+    tape_set_current(outer);
+    return used;
+}
+
+// The prediction equals the use, except for blocks' ends (each takes a multiple of 64 bytes), which count little in a model as wide as
+// this, and for the tape of training that has more in it than that of generation.
 START_TEST(memory_stays_within_the_prediction)
 {
-    static const struct {
-        int n_ids, n_new;
-        bool cache;
-    } cases[] = {{1, 3, true}, {5, 3, true}, {5, 4, true}, {8, 6, true}, {12, 3, true}, {2, 4, false}, {1, 20, false}};
+    static const Generation cases[] = {{1, 3, true}, {5, 3, true}, {5, 4, true}, {8, 6, true}, {12, 3, true}, {2, 4, false}, {1, 20, false}};
     GPTConfig model = variant_config(_i);
     model.n_embd = 256;
     model.vocab_size = 1000;
+    model.init = INIT_TORCH; // the fastest, and all take the same memory
     GPT *gpt = create_gpt(model, 2);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int ids[B * 40] = {0};
-        int made[B];
-        GenerateConfig config = {.n_new = cases[i].n_new, .greedy = true, .temperature = 1, .top_p = 1, .cache = cases[i].cache, .stop_id = -1};
-        Error error;
-        Tape *outer = tape_current();
-        Tape *tape = tape_create();
-        ck_assert(gpt_generate_samples(gpt, &config, B, NULL, ids, cases[i].n_ids, made, &error));
-        int shown = cases[i].n_ids + cases[i].n_new - 1;
-        bool cached = cases[i].cache && cases[i].n_ids <= 8;
-        double used = (double)tape->arena.bytes_peak + (cached ? gpt_cost(&model, B, shown < 8 ? shown : 8).cache_bytes : 0);
-        double foretold = gpt_generate_bytes(&model, false, &config, B, cases[i].n_ids);
-        ck_assert_msg(used <= 1.03 * foretold && used >= 0.5 * foretold, "case %zu: %.0f bytes, foretold %.0f", i, used, foretold);
-        tape_free(tape);
-        tape_set_current(outer);
+        for (int n_samples = 1; n_samples <= B; n_samples += B - 1) {
+            GenerateConfig config = greedy_config(cases[i].n_new);
+            config.cache = cases[i].cache;
+            double used = bytes_used(gpt, &config, n_samples, cases[i].n_ids);
+            double foretold = gpt_generate_bytes(&model, false, &config, n_samples, cases[i].n_ids);
+            double least = n_samples == 1 ? 0.6 : 0.5;
+            ck_assert_msg(used <= 1.03 * foretold && used >= least * foretold, "case %zu, %d samples: %.0f bytes, foretold %.0f", i, n_samples,
+                          used, foretold);
+        }
     }
     gpt_free(gpt);
 }
@@ -307,5 +324,6 @@ int main(void)
 
     TCase *impossible = case_with_tape(suite, "what can't be");
     tcase_add_test(impossible, errors_and_mistakes_are_reported);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -342,5 +342,6 @@ int main(void)
     tcase_add_test(attention, forward_leaves_the_scope_as_it_was);
     tcase_add_test(attention, nodes_know_the_line_of_the_program_and_that_of_the_module);
     tcase_add_test(attention, a_mistake_in_a_module_is_reported_at_the_line_of_the_program);
+    suite_prepare_products();
     return suite_run(suite);
 }

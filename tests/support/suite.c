@@ -46,6 +46,14 @@ TCase *case_with_tape(Suite *suite, const char *name)
     return tcase;
 }
 
+void suite_prepare_products(void)
+{
+    make_tape();
+    Tensor *x = tensor_full(SHAPE(16, 16), 1);
+    tensor_matmul(x, x);
+    free_tape();
+}
+
 int suite_run(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);

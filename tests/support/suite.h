@@ -43,6 +43,10 @@ TCase *case_create(Suite *suite, const char *name);
 TCase *case_with_tape(Suite *suite, const char *name);
 extern Tape *tape;
 
+// For suites of many tests that multiply matrices: oneDNN generates its code at the first product, which takes longer than most tests. The tests'
+// processes inherit it.
+void suite_prepare_products(void);
+
 // Random numbers from this seed on.
 Random seeded(uint64_t seed);
 

@@ -408,5 +408,6 @@ int main(void)
     tcase_add_test(tcase, invalid_combinations_are_reported);
     tcase_add_test(tcase, nan_is_reported);
     tcase_add_test(tcase, probes_change_nothing);
+    suite_prepare_products();
     return suite_run(suite);
 }

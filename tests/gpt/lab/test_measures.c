@@ -409,5 +409,6 @@ int main(void)
     tcase_add_loop_test(tcase, updates_are_pytorchs, 0, JACOBIANS);
     tcase_add_test(tcase, norms_of_any_size);
     tcase_add_test(tcase, autocorrelation_by_hand);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -175,5 +175,6 @@ int main(void)
     tcase_add_test(tcase, without_shortcuts_there_is_one_length);
     tcase_add_test(tcase, it_leaves_everything_as_it_was);
     tcase_add_test(tcase, it_is_the_derivative);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -289,5 +289,6 @@ int main(void)
     tcase_add_test(tcase, a_network_is_restored);
     tcase_add_test(tcase, findings_are_sentences_about_what_was_measured);
     tcase_add_test(tcase, the_table_of_probes_is_complete);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -370,5 +370,6 @@ int main(void)
     TCase *deep = case_with_tape(suite, "deep network");
     tcase_add_loop_test(deep, a_deep_network_takes_a_shortcut_where_sizes_fit, 0, 3);
     tcase_add_loop_test(deep, at_every_addition_of_a_deep_network_skip_and_block_are_the_whole, 0, 3);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -292,5 +292,6 @@ int main(void)
     tcase_add_test(refused, nothing_is_recorded_through_all_blocks);
     tcase_add_test(refused, a_parameter_without_memory_is_refused);
     tcase_add_test(refused, what_needs_all_blocks_is_refused_by_name);
+    suite_prepare_products();
     return suite_run(suite);
 }

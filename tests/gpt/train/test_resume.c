@@ -396,5 +396,6 @@ int main(void)
     tcase_add_test(tests, a_log_of_others_is_left_alone);
     tcase_add_test(tests, a_run_logs_each_step_once_and_measures_on_its_way);
     tcase_add_test(tests, the_table_of_gradients_reads_back);
+    suite_prepare_products();
     return suite_run(suite);
 }

@@ -308,5 +308,6 @@ int main(void)
     tcase_add_test(tests, a_loss_that_is_not_finite_stops_with_the_weights_as_they_were);
     tcase_add_test(tests, the_audit_accounts_for_every_parameter);
     tcase_add_test(tests, a_steady_step_asks_the_system_for_nothing);
+    suite_prepare_products();
     return suite_run(suite);
 }

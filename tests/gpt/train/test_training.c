@@ -199,5 +199,6 @@ int main(void)
 
     TCase *memory = case_with_tape(suite, "memory");
     tcase_add_loop_test(memory, a_steady_training_step_asks_the_system_for_nothing, 0, 2);
+    suite_prepare_products();
     return suite_run(suite);
 }
