@@ -82,7 +82,7 @@ static const struct {
     const char *command;
     int n_least; // defaults that its help page states
 } commands[] = {
-    {"gradflow", "gradflow --threads 1", 9},
+    {"gradflow", "gradflow --threads 1 --plot none", 9},
     {"graph", "graph", 7},
     {"info", "info", 2},
     {"generate", "generate --quiet", 7},
@@ -103,7 +103,9 @@ START_TEST(stated_defaults_change_nothing)
     for (int i = 0; i < n; i++) {
         char option[200];
         snprintf(option, sizeof option, "%.40s %.80s", defaults[i].name, defaults[i].value);
-        assert_changes_nothing(commands[_i].command, option);
+        if (strstr(commands[_i].command, defaults[i].name) == NULL) { // else it is among the others
+            assert_changes_nothing(commands[_i].command, option);
+        }
     }
 }
 END_TEST
@@ -113,7 +115,8 @@ static const struct {
     const char *command;
     const char *options[12]; // each by itself
 } others[] = {
-    {"gradflow --threads 1",
+    {"gradflow --threads 1", {"--plot gradflow.png"}},
+    {"gradflow --threads 1 --plot none",
      {"--input 1,0,-1", "--target 0", "--activation gelu", "--init torch", "--sizes 3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,3,1"}},
     {"gradflow --net gpt --n-layer 2 --threads 1",
      {"--config flow", "--seeds 1", "--depths none", "--plot none", "--batch 4", "--length 32", "--shortcut both", "--norm pre", "--causal on"}},
