@@ -152,21 +152,28 @@ static void on_failure(FailKind kind, const char *message)
 
 // Where the address space is limited (ulimit -v), a stack that cannot grow ends the program with a signal. So it is grown here, where a failure can
 // be reported, to more than any command needs.
+enum { USUAL_STACK = 1 << 19 };
+
+__attribute__((noinline)) static void touch_stack(void) // not part of grow_stack, whose calls would then need this stack already
+{
+    enum { PAGE = 4096 };
+    char stack[USUAL_STACK];
+    volatile char *page = stack;
+    for (int i = USUAL_STACK - 1; i > 0; i -= PAGE) {
+        page[i] = 0;
+    }
+}
+
 static void grow_stack(void)
 {
-    enum { USUAL = 1 << 19, PAGE = 4096 };
-    char stack[USUAL];
-    volatile char *page = stack;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
         return;
     }
-    if (memory_available() < 2 * USUAL) {
-        fail_memory(USUAL, "the stack");
+    if (memory_available() < 2 * USUAL_STACK) {
+        fail_memory(USUAL_STACK, "the stack");
     }
-    for (int i = USUAL - 1; i > 0; i -= PAGE) {
-        page[i] = 0;
-    }
+    touch_stack();
 }
 
 int main(int argc, char **argv)

@@ -217,7 +217,8 @@ static bool begin(Run *run, Error *error)
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error)
 {
     REQUIRE(trainer, folder);
-    Run run = {.trainer = trainer, .folder = folder, .watcher = watcher, .first = ranks_rank() == 0};
+    static const TrainWatcher nobody;
+    Run run = {.trainer = trainer, .folder = folder, .watcher = watcher != NULL ? watcher : &nobody, .first = ranks_rank() == 0};
     Error why;
     bool done = trainer_check_ranks(trainer, &why) && ranks_agree(begin(&run, &why), &why) && make_steps(&run, &why);
     done = row_table_close(run.flow, done ? &why : NULL) && done;

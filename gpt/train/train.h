@@ -211,7 +211,7 @@ typedef struct TrainWatcher {
 
 // Makes the remaining steps. Saves before the first step, every save_every steps and at the end. False and an error, with the last
 // checkpoint unchanged, if a file can't be written, or if loss or gradient is not finite. With several ranks, all call it, rank 0 writes the files
-// and calls the watcher, and the run stops if any rank's stop returns true.
+// and calls the watcher, and the run stops if any rank's stop returns true. watcher may be NULL.
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error);
 
 // Draws loss.png, and gradflow.png if at least two steps were measured. False and an error if that fails, for example without gnuplot.

@@ -63,7 +63,7 @@ static void train(void)
     Error error = {0};
     Tape *tape = tape_create();
     Trainer *trainer = create_trainer(2);
-    ck_assert_msg(train_run(trainer, "run", &watcher, &error), "%s", error.message);
+    ck_assert_msg(train_run(trainer, "run", NULL, &error), "%s", error.message);
     trainer_free(trainer);
     ck_assert_msg(train_setup_load("run", &setup, &error), "%s", error.message);
     ck_assert_double_eq(setup.train.lr, 0.0125);
