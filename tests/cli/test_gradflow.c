@@ -114,6 +114,18 @@ START_TEST(skip_and_block_add_up)
 }
 END_TEST
 
+// The configuration names the rule that is run, not the shortcut and norm that it replaces; of several, each run names its own.
+START_TEST(json_has_the_rule_that_is_run)
+{
+    assert_prints("\"$GPTAPE_BIN\" gradflow --net gpt --config tiny --residual keel --json --quiet | grep -c -e '\"residual\":.\"keel\"'", "2\n");
+    assert_prints("\"$GPTAPE_BIN\" gradflow --net gpt --config tiny --residual keel --residual pre --json --quiet > two; "
+                  "sed '/\"runs\"/q' two | grep -e residual -e shortcut -e '\"norm\"' || echo none",
+                  "none\n");
+    assert_prints("\"$GPTAPE_BIN\" gradflow --net gpt --config tiny --norm post --json --quiet | grep '\"norm\"' | sort -u",
+                  "\t\t\"norm\":\t\"post\",\n");
+}
+END_TEST
+
 START_TEST(without_options_it_shows_the_vanishing)
 {
     Run run = run_gptape("gradflow");
@@ -289,6 +301,7 @@ int main(void)
     tcase_add_test(tests, the_books_table);
     tcase_add_test(tests, the_csv_has_its_columns_and_order);
     tcase_add_test(tests, skip_and_block_add_up);
+    tcase_add_test(tests, json_has_the_rule_that_is_run);
     tcase_add_test(tests, without_options_it_shows_the_vanishing);
     tcase_add_test(tests, the_conclusion_comes_first);
     tcase_add_test(tests, the_conclusion_is_right);

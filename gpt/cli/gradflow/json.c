@@ -74,7 +74,12 @@ void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "net", net_name(config->net));
     if (config->net == NET_GPT) {
-        json_add_config(json, "config", &config->gpt);
+        GPTConfig gpt = config->gpt;
+        gpt.residual = config->n_rules > 0 ? config->rules[0] : NULL; // instead of shortcut and norm
+        json_add_config(json, "config", &gpt);
+        if (config->n_rules > 1) { // each run has its own
+            cJSON_DeleteItemFromObject(cJSON_GetObjectItem(json, "config"), "residual");
+        }
         if (config->batches.fill != NULL) {
             cJSON_AddStringToObject(json, "task", config->batches.name);
             json_add_number(json, "guess_loss", config->batches.guess_loss);
