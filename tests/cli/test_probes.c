@@ -108,7 +108,7 @@ END_TEST
 // Each part of the output says which step it is about.
 START_TEST(what_comes_before_training_is_printed_before)
 {
-    static const char *const parts[] = {"Before training: Without shortcuts query/key gradients are ",
+    static const char *const parts[] = {"Before training: without shortcuts query/key gradients are ",
                                         "\nblock ",
                                         "(before training, seed 123)",
                                         "after 2 steps",

@@ -10,7 +10,7 @@ static void print_conclusion(const Experiment *experiment, int step)
 {
     AUTO_FREE char *finding = step > 0 ? plot_training_finding(experiment) : plot_finding(experiment, NULL);
     printf("%s", terminal_color(COLOR_BOLD));
-    terminal_print("%s%s%s\n", step == 0 && experiment->config.n_steps > 0 ? "Before training: " : "", finding, terminal_color(COLOR_END));
+    terminal_print("%s%s\n", finding, terminal_color(COLOR_END));
 }
 
 // ------------------------------------------------------------------------------------------------------------
