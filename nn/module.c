@@ -52,6 +52,7 @@ void module_drop_memory(Module *root, bool keep_gradients)
             Tensor *parameter = module->parameters[i];
             free(parameter->data);
             parameter->data = NULL;
+            (tensor_changed)(parameter, HERE);
             if (!keep_gradients) {
                 tensor_zero_grad(parameter);
                 free(parameter->grad_memory);

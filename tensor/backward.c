@@ -174,8 +174,7 @@ static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i
 
 enum { READS_FOR_ALL = 0xff };
 
-// Gradients computed from other values than the result would be wrong.
-static void check_unchanged(const TapeNode *node)
+void node_check_unchanged(const TapeNode *node, int wanted)
 {
     const Op *op = node->op;
     if (tensor_changes() == node->recorded) {
@@ -184,11 +183,11 @@ static void check_unchanged(const TapeNode *node)
     bool undeclared = op->forward != NULL && (op->reads[0] | op->reads[1] | op->reads[2] | op->reads_output) == 0;
     for (int i = 0; i < node->n_inputs; i++) {
         int read_for = undeclared ? READS_FOR_ALL : op->reads[i < OP_READS ? i : OP_READS - 1];
-        if ((read_for & node->wanted) != 0 && tensor_changed_since(tensor_owner(node->inputs[i]), node->recorded)) {
+        if ((read_for & wanted) != 0 && tensor_changed_since(tensor_owner(node->inputs[i]), node->recorded)) {
             fail_changed(node, "input", i, node->inputs[i]);
         }
     }
-    if (((undeclared ? READS_FOR_ALL : op->reads_output) & node->wanted) != 0 && tensor_changed_since(tensor_owner(node->output), node->recorded)) {
+    if (((undeclared ? READS_FOR_ALL : op->reads_output) & wanted) != 0 && tensor_changed_since(tensor_owner(node->output), node->recorded)) {
         fail_changed(node, "output", 0, node->output);
     }
 }
@@ -203,7 +202,7 @@ static void tape_walk_back(Tape *tape)
             continue;
         }
         fail_if_interrupted();
-        check_unchanged(node);
+        node_check_unchanged(node, node->wanted);
         observers_call(tape, node, true);
         node_backward(node);
         observers_call(tape, node, false);

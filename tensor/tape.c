@@ -297,8 +297,6 @@ Tensor *tape_header(Tape *tape, Shape shape, Where where)
     return tensor;
 }
 
-enum { WANTED_ALWAYS = 0x80 }; // read by backward for the gradient of any input
-
 static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
 {
     size_t input_bytes = (size_t)call->n_inputs * sizeof(Tensor *);

@@ -249,6 +249,26 @@ START_TEST(an_operation_of_the_users_own_reads_all_unless_it_says_otherwise)
 }
 END_TEST
 
+// Walks over a part of the tape read the same values.
+START_TEST(a_product_with_the_jacobian_sees_changes_too)
+{
+    static const Real dy[] = {1, 1, 1};
+    Real dx[3];
+    Tensor *a = parameter("a", SHAPE(3));
+    Tensor *b = parameter("b", SHAPE(3));
+    Tensor *a_squared = tensor_mul(a, a, HERE);
+    Tensor *y = tensor_add(a_squared, tensor_mul(b, b, HERE), HERE);
+    tensor_changed(b, HERE);
+    tensor_vjp(y, dy, a, dx, HERE);
+    ck_assert_float_eq(dx[2], 2 * a->data[2]);
+    assert_mistake_begins("tensor_mul, backward of node 1: input 0 m.b (3) was changed at ", tensor_vjp(y, dy, b, dx, HERE));
+    tensor_vjp(y, dy, a, dx, HERE);
+    ck_assert_float_eq(dx[2], 2 * a->data[2]);
+    tensor_free(a);
+    tensor_free(b);
+}
+END_TEST
+
 static Tensor *times(void *context, Tensor **x)
 {
     return tensor_mul(x[0], context, HERE);
@@ -291,14 +311,14 @@ static Tensor *linear_loss(void)
 // The library's own changes: optimizers and initialization.
 START_TEST(the_library_tells_its_own_changes)
 {
-    static const char *const told[] = {"sgd_step", "adamw_step", "adamw_step_clipped", "module_initialize"};
+    static const char *const told[] = {"sgd_step", "adamw_step", "adamw_step_clipped", "module_initialize", "module_drop_memory"};
     Random random = seeded(1);
     linear_init(&linear, NULL, "", 3, 4, true);
     module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, &random);
     ParameterList list = module_parameters(&linear.module);
     AdamW adamw = adamw_create(&list, ADAMW_DEFAULTS);
     tensor_backward(linear_loss(), HERE);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         tape_reset(tape);
         Tensor *loss = linear_loss();
         if (i == 0) {
@@ -307,8 +327,11 @@ START_TEST(the_library_tells_its_own_changes)
             adamw_step(&adamw);
         } else if (i == 2) {
             adamw_step_clipped(&adamw, 1, 1);
-        } else {
+        } else if (i == 3) {
             module_initialize(&linear.module, (Init){.scheme = INIT_TORCH}, &random);
+        } else {
+            module_drop_memory(&linear.module, false);
+            module_take_memory(&linear.module, NULL);
         }
         assert_mistake_begins("tensor_linear, backward of node 0: input 1 weight (4, 3) was changed at nn/", tensor_backward(loss, HERE));
         ck_assert_str_eq(linear.weight->change->where.function, told[i]);
@@ -331,6 +354,7 @@ int main(void)
     tcase_add_test(tcase, a_view_changes_with_what_it_shows);
     tcase_add_test(tcase, what_another_loss_reads_may_change);
     tcase_add_test(tcase, an_operation_of_the_users_own_reads_all_unless_it_says_otherwise);
+    tcase_add_test(tcase, a_product_with_the_jacobian_sees_changes_too);
     tcase_add_test(tcase, a_checkpoint_sees_what_its_function_reads);
     tcase_add_test(tcase, the_library_tells_its_own_changes);
     return suite_run(suite);
