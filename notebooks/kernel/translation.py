@@ -78,12 +78,13 @@ class Translation:
         return " ".join(self.names.get(token.text, token.text) for token in piece.tokens)
 
     def drop_what_is_known(self):
-        """Drops types that are defined again as they were, and prototypes of what earlier cells defined."""
+        """Drops types that are defined again as they were, and prototypes of what earlier cells defined and this one does not."""
+        self.here = {piece.name.text for piece in self.pieces if piece.kind == FUNCTION}
         self.pieces = [piece for piece in self.pieces if not self.is_known(piece)]
 
     def is_known(self, piece):
         if piece.kind == PROTOTYPE:
-            return all(declared.name.text in self.session.entities for declared in piece.declarators)
+            return all(declared.name.text in self.session.entities.keys() - self.here for declared in piece.declarators)
         defined = [name for name, how in defined_types(piece.tokens).items() if how != INCOMPLETE] if piece.kind == TYPE else []
         known = [self.session.entities.get(name) for name in defined]
         return bool(known) and None not in known and all(entity.type == self.type_text(piece) for entity in known)
@@ -293,14 +294,18 @@ class Translation:
             tokens = without_storage(piece.specifiers)
             if is_constant(cursor) and not constant:    # its value is computed, and assigned later
                 tokens = [token for token in tokens if token.text != "const"]
+                names = {**names, **{token.start: "" for token in declared.tokens if token.text == "const"}}
             self.declare(declared, tokens, {**names, **self.size(declared, cursor)}, constant, dynamic)
         if dynamic or name in self.again:
             self.give_value(declared, names, dynamic)
 
     def is_dynamic(self, declared):
-        """Is the value computed when the cell runs?"""
+        """Is the value computed when the cell runs? An address of a cell's function is: in the engine it is in a variable."""
         if not declared.value:
             return False
+        entities = {**self.session.entities, **self.cell.entities}
+        if any(token.text in entities and entities[token.text].kind == "function" for token in declared.value):
+            return True
         first = self.source.position(declared.value[0].start)
         last = self.source.position(declared.value[-1].end)
         return any(first <= place <= last for place in self.not_constant)

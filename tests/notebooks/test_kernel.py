@@ -63,6 +63,12 @@ class StateTest(KernelCase):
                      "int odd(int n) { return n == 0 ? 0 : even(n - 1); }")
         self.shows("even(10)", "1")
 
+    def test_initializers_hold_addresses_of_functions(self):
+        for _ in range(2):                              # a cell may run again
+            self.succeed("int thrice(int x);\nstatic const struct Caller { int (*call)(int); } callers[] = {{thrice}, {.call = thrice}};\n"
+                         "int thrice(int x) { return 3 * x; }\nint (*const call)(int) = thrice;")
+            self.shows("callers[0].call(2) + callers[1].call(3) + call(4)", "27")
+
     def test_bool_is_a_type(self):
         self.succeed("bool is_even(int n)\n{\n    bool even = n % 2 == 0;\n    return even;\n}\nbool four = is_even(4);")
         self.shows("four", "true")
