@@ -120,13 +120,6 @@ void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients)
 // ------------------------------------------------------------------------------------------------------------
 // The stream
 
-static void free_source(const StreamSource *source)
-{
-    if (source->free != NULL) {
-        source->free(source->context);
-    }
-}
-
 StreamSource gpt_stream_source(const GPT *gpt)
 {
     StreamSource source = gpt->stream == NULL ? (StreamSource){0} : gpt->stream->source;
@@ -156,8 +149,8 @@ void gpt_stream_progress(GPT *gpt, GPTProgress *progress, void *context)
 
 void gpt_stream_free(GPT *gpt)
 {
-    if (gpt->stream != NULL) {
-        free_source(&gpt->stream->source);
+    if (gpt->stream != NULL && gpt->stream->source.free != NULL) {
+        gpt->stream->source.free(gpt->stream->source.context);
     }
     free(gpt->stream);
 }

@@ -100,7 +100,7 @@ static void fail_check(GradCheckResult *result, const Tensor *leaf, int l, const
         return;
     }
     result->passed = false;
-    int used = snprintf(result->why, sizeof result->why, "leaf %d %s: ", l, TENSOR_NAME(leaf));
+    int used = snprintf(result->why, sizeof result->why, "leaf %d%s%s: ", l, leaf->label == NULL ? "" : " ", TENSOR_NAME(leaf));
     FORMAT_ARGUMENTS(result->why + used, sizeof result->why - (size_t)used, format);
 }
 
