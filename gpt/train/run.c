@@ -4,6 +4,7 @@
 #include "gpt/plot/plot.h"
 #include "gpt/store/store.h"
 #include "gpt/train/run_files.h"
+#include "tensor/unwind.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -214,13 +215,24 @@ static bool begin(Run *run, Error *error)
     return run->log != NULL && (run->flow != NULL || trainer->setup.train.gradflow_every == 0);
 }
 
+// After a failure: the next run may write to the folder.
+static void close_tables(void *object)
+{
+    const Run *run = object;
+    row_table_close(run->flow, NULL);
+    row_table_close(run->log, NULL);
+}
+
 bool train_run(Trainer *trainer, const char *folder, const TrainWatcher *watcher, Error *error)
 {
     REQUIRE(trainer, folder);
     static const TrainWatcher nobody;
     Run run = {.trainer = trainer, .folder = folder, .watcher = watcher != NULL ? watcher : &nobody, .first = ranks_rank() == 0};
     Error why;
+    int frame = unwind_begin();
+    unwind_add_on_failure(close_tables, &run);
     bool done = trainer_check_ranks(trainer, &why) && ranks_agree(begin(&run, &why), &why) && make_steps(&run, &why);
+    unwind_end(frame);
     done = row_table_close(run.flow, done ? &why : NULL) && done;
     if (!row_table_close(run.log, done ? &why : NULL) || !done) {
         bool saved = file_exists(folder, TRAINING_FILE);

@@ -7,16 +7,6 @@
 // ------------------------------------------------------------------------------------------------------------
 // Going on
 
-static Trainer *load_trainer(const char *folder)
-{
-    TrainSetup setup;
-    Error error = {0};
-    ck_assert_msg(train_setup_load(folder, &setup, &error), "%s", error.message);
-    Trainer *trainer = create_trainer(setup);
-    ck_assert_msg(trainer_load(trainer, folder, &error), "%s", error.message);
-    return trainer;
-}
-
 static void save_trainer(const Trainer *trainer, const char *folder)
 {
     Error error = {0};

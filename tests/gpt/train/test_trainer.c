@@ -276,6 +276,41 @@ START_TEST(the_audit_accounts_for_every_parameter)
 }
 END_TEST
 
+static void leave_at_five(const Trainer *trainer, const TrainRow *row, void *context)
+{
+    (void)trainer;
+    (void)context;
+    if (row->step == 5) {
+        fail_mistake(HERE, "step 5");
+    }
+}
+
+// As an interrupted cell of a notebook leaves it.
+START_TEST(a_run_that_a_callback_leaves_can_be_resumed)
+{
+    TrainConfig config = train_config();
+    TrainWatcher watcher = {.on_step = leave_at_five};
+    TrainRow *rows;
+    int n;
+    Error error = {0};
+    config.gradflow_every = 2;
+    Trainer *whole = create_trainer(text_setup(config));
+    ck_assert_msg(train_run(whole, "whole", NULL, &error), "%s", error.message);
+    Trainer *left = create_trainer(text_setup(config));
+    ASSERT_MISTAKE(train_run(left, "run", &watcher, &error), "step 5");
+    trainer_free(left);
+    Trainer *resumed = load_trainer("run");
+    ck_assert_int_eq(resumed->adamw.step, 3);
+    ck_assert_msg(train_run(resumed, "run", NULL, &error), "%s", error.message);
+    ck_assert(train_log_of("run", &rows, &n, &error));
+    ck_assert_int_eq(n, 8);
+    assert_same_weights(resumed, whole);
+    free(rows);
+    trainer_free(resumed);
+    trainer_free(whole);
+}
+END_TEST
+
 START_TEST(a_steady_step_asks_the_system_for_nothing)
 {
     Trainer *trainer = text_trainer();
@@ -307,6 +342,7 @@ int main(void)
     tcase_add_test(tests, evaluation_is_the_same_each_time);
     tcase_add_test(tests, a_loss_that_is_not_finite_stops_with_the_weights_as_they_were);
     tcase_add_test(tests, the_audit_accounts_for_every_parameter);
+    tcase_add_test(tests, a_run_that_a_callback_leaves_can_be_resumed);
     tcase_add_test(tests, a_steady_step_asks_the_system_for_nothing);
     suite_prepare_products();
     return suite_run(suite);

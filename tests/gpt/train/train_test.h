@@ -54,6 +54,16 @@ static inline Trainer *create_trainer(TrainSetup setup)
     return trainer;
 }
 
+static inline Trainer *load_trainer(const char *folder)
+{
+    TrainSetup setup;
+    Error error = {0};
+    ck_assert_msg(train_setup_load(folder, &setup, &error), "%s", error.message);
+    Trainer *trainer = create_trainer(setup);
+    ck_assert_msg(trainer_load(trainer, folder, &error), "%s", error.message);
+    return trainer;
+}
+
 static inline Trainer *text_trainer(void)
 {
     return create_trainer(text_setup(train_config()));
