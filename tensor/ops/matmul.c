@@ -23,19 +23,26 @@ static void multiply(const Gemm *g)
 {
     size_t a_row = g->transpose_a ? 1 : (size_t)g->K;
     size_t a_column = g->transpose_a ? (size_t)g->M : 1;
-    size_t b_row = g->transpose_b ? 1 : (size_t)g->N;
-    size_t b_column = g->transpose_b ? (size_t)g->K : 1;
 
     for (int i = 0; i < g->M; i++) {
-        for (int j = 0; j < g->N; j++) {
-            Real *c = &g->C[(size_t)i * (size_t)g->N + (size_t)j];
-            Real sum = g->accumulate ? *c : 0;
-            for (int p = 0; p < g->K; p++) {
-                Real a = g->A[(size_t)i * a_row + (size_t)p * a_column];
-                Real b = g->B[(size_t)p * b_row + (size_t)j * b_column];
-                sum += a * b;
+        Real *c = &g->C[(size_t)i * (size_t)g->N];
+        for (int j = 0; j < g->N && !g->accumulate; j++) {
+            c[j] = 0;
+        }
+        for (int p = 0; p < g->K && !g->transpose_b; p++) {
+            const Real *b = &g->B[(size_t)p * (size_t)g->N]; // a row: its values are added to those of C, which a processor does side by side
+            Real a = g->A[(size_t)i * a_row + (size_t)p * a_column];
+            for (int j = 0; j < g->N; j++) {
+                c[j] += a * b[j];
             }
-            *c = sum;
+        }
+        for (int j = 0; j < g->N && g->transpose_b; j++) {
+            const Real *b = &g->B[(size_t)j * (size_t)g->K]; // a column: the same sums, one after the other
+            Real sum = c[j];
+            for (int p = 0; p < g->K; p++) {
+                sum += g->A[(size_t)i * a_row + (size_t)p * a_column] * b[p];
+            }
+            c[j] = sum;
         }
     }
 }
