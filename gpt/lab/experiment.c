@@ -191,17 +191,14 @@ bool experiment_check(const ExperimentConfig *config, Error *error)
     if ((double)ARMS_MOST * config->n_seeds * (config->n_steps + 1.0) > INT_MAX) {
         return error_set(error, "%d seeds of %d steps: more measurements than can be counted", config->n_seeds, config->n_steps);
     }
-    if (config->net != NET_MLP && config->net != NET_GPT) {
-        return error_set(error, "network %d: unknown", (int)config->net);
-    }
     if (config->n_rules < 0 || config->n_rules > ARMS_MOST) {
         return error_set(error, "%d residual rules (expected at most %d)", config->n_rules, ARMS_MOST);
     }
     if (config->n_probes < 0 || config->n_probes > PROBES_MOST) {
         return error_set(error, "%d probes (expected at most %d)", config->n_probes, PROBES_MOST);
     }
-    if (config->n_rules == 0 && (config->arms < ARMS_OFF || config->arms > ARMS_BOTH)) {
-        return error_set(error, "arms %d: unknown", (int)config->arms);
+    if ((unsigned)config->net > NET_GPT || (config->n_rules == 0 && (config->arms < ARMS_OFF || config->arms > ARMS_BOTH))) {
+        return error_set(error, "network %d, arms %d: unknown", (int)config->net, (int)config->arms);
     }
     for (int i = 0; i < config->n_probes; i++) {
         REQUIRE(config->probes[i]);

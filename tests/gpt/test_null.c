@@ -114,10 +114,10 @@ START_TEST(missing_fields)
     config.n_probes = 0;
     config.arms = 0;
     ck_assert(!experiment_run(&config, NULL, NULL, &experiment, &error));
-    ck_assert_str_eq(error.message, "arms 0: unknown");
+    ck_assert_str_eq(error.message, "network 0, arms 0: unknown");
     config.net = 2;
     ck_assert(!experiment_run(&config, NULL, NULL, &experiment, &error));
-    ck_assert_str_eq(error.message, "network 2: unknown");
+    ck_assert_str_eq(error.message, "network 2, arms 0: unknown");
     config.net = NET_MLP;
     config.arms = ARMS_BOTH;
     config.deep.sizes = NULL;

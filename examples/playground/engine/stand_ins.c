@@ -9,6 +9,7 @@
 #include "tensor/fast/vector/vector.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 // The linker's --max-memory, less what the program itself takes.
 double memory_available(void)
@@ -25,6 +26,22 @@ int ranks_rank(void)
 bool options_precision(const Options *options)
 {
     return !options_changed(options, "precision") || option_error(options, "precision", "the page has f32 only; leave it out");
+}
+
+// Options that name a file or a folder are refused: the page has none.
+static bool is_file(const Option *option)
+{
+    return option->value != NULL && option_takes_path(option) && strcmp(option->value, "-") != 0 && strcmp(option->value, "none") != 0;
+}
+
+bool options_accept(const Options *options)
+{
+    for (int i = 0; i < options->count; i++) {
+        if (is_file(&options->list[i])) {
+            return option_error(options, options->list[i].name, "the page has no files; leave it out");
+        }
+    }
+    return options_check(options);
 }
 
 // A page is not a terminal.
@@ -90,7 +107,7 @@ void net_measure_streamed(Net *, Tape *, Measurement *)
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Files: argv.c refuses options that name one. The default plot's name is fine: nothing is drawn
+// Files: options_accept refuses options that name one. The default plot's name is fine: nothing is drawn
 
 static bool no_files(void)
 {

@@ -150,14 +150,9 @@ bool grid_vary(const Options *options, const char *option, const char *text, Gri
 // ------------------------------------------------------------------------------------------------------------
 // All options
 
-bool grid_has(const Options *options, const Grid *grid, const char *name)
+bool grid_has(const Options *options, Grid *grid, const char *name)
 {
-    for (int i = 0; i < grid->n_varied; i++) {
-        if (strcmp(grid->varied[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return options_given(options, name);
+    return options_given(options, name) || find_varied(grid, name) != NULL;
 }
 
 static bool has_value(const Options *options, const char *name, const char *value)
@@ -167,7 +162,7 @@ static bool has_value(const Options *options, const char *name, const char *valu
 }
 
 // Does an option only repeat its default, which may be another one with --model?
-static bool repeats_default(const Options *options, const Grid *grid, const char *name)
+static bool repeats_default(const Options *options, Grid *grid, const char *name)
 {
     bool both = strcmp(name, "shortcut") == 0 && has_value(options, name, "both"); // vary_arms sees to it
     bool mlp = strcmp(name, "net") == 0 && has_value(options, name, "mlp");

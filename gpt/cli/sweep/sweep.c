@@ -75,7 +75,7 @@ static bool read_shard(const Options *options, int *shard, int *n_shards)
 }
 
 // The first layer's gradient over the last layer's.
-static const char *default_statistic(const Options *options, const Grid *grid)
+static const char *default_statistic(const Options *options, Grid *grid)
 {
     const char *net = options_text(options, "net");
     bool gpt = grid_has(options, grid, "model") || (net != NULL && strcmp(net, "gpt") == 0);

@@ -49,7 +49,7 @@ typedef struct Grid {
 
 bool grid_read(const Options *options, Grid *grid); // false after one line on stderr. Free with grid_free either way
 bool grid_vary(const Options *options, const char *name, const char *text, Grid *grid); // "depth=6,12" of the option called name
-bool grid_has(const Options *options, const Grid *grid, const char *name);              // is the option given, or varied?
+bool grid_has(const Options *options, Grid *grid, const char *name);                    // is the option given, or varied?
 bool grid_make_points(const Options *options, Grid *grid);                              // from its settings and varied options
 const char *grid_value(const Grid *grid, int point, int varied);
 double grid_number(const Grid *grid, int point, int varied); // the value's, also of a rule that begins with one: 0.5*h + f(h). NaN: none
