@@ -8,13 +8,13 @@
 const char *norm_name(int norm)
 {
     static const char *const names[NORM_COUNT] = {[NORM_PRE] = "pre", [NORM_POST] = "post", [NORM_NONE] = "none"};
-    return WORD(names, norm);
+    return WORD_AT(names, norm);
 }
 
 const char *final_norm_name(int final_norm)
 {
     static const char *const names[FINAL_NORM_COUNT] = {[FINAL_NORM_AUTO] = "auto", [FINAL_NORM_ON] = "on", [FINAL_NORM_OFF] = "off"};
-    return WORD(names, final_norm);
+    return WORD_AT(names, final_norm);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ static const char *const ACTIVATION_NAMES[ACTIVATION_COUNT] = {
 
 const char *activation_name(int activation)
 {
-    return WORD(ACTIVATION_NAMES, activation);
+    return WORD_AT(ACTIVATION_NAMES, activation);
 }
 
 Tensor *(activation_forward)(Activation activation, Tensor *x, Where where)

@@ -9,7 +9,7 @@ static const char *const INIT_NAMES[INIT_COUNT] = {
 
 const char *init_name(int scheme)
 {
-    return WORD(INIT_NAMES, scheme);
+    return WORD_AT(INIT_NAMES, scheme);
 }
 
 void module_initialize(Module *root, Init init, Random *random)

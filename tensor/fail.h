@@ -100,7 +100,7 @@ bool error_set_field(Error *error, const char *field, const char *format, ...) _
 int word_distance(const char *a, const char *b);
 
 // words[i], the word of an enum's value; a mistake if it has none.
-#define WORD(words, i) word_at(words, (int)(sizeof(words) / sizeof *(words)), i, HERE)
+#define WORD_AT(words, i) word_at(words, (int)(sizeof(words) / sizeof *(words)), i, HERE)
 const char *word_at(const char *const *words, int n, int i, Where where);
 
 // Numbers as text, with a decimal point in every locale: fprintf, snprintf, vsnprintf and strtod of the "C" locale. Everything

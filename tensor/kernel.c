@@ -48,7 +48,7 @@ const Kernels *kernels(void)
 const char *precision_name(Precision precision)
 {
     static const char *const names[PRECISION_COUNT] = {"f32", "bf16", "f64"};
-    return WORD(names, (int)precision);
+    return WORD_AT(names, (int)precision);
 }
 
 const char *kernels_name(void)

@@ -19,7 +19,7 @@ typedef struct Characters {
 const char *tokenizer_name(TokenizerKind kind)
 {
     static const char *const names[TOKENIZER_COUNT] = {"gpt2", "bytes", "chars"};
-    return WORD(names, (int)kind);
+    return WORD_AT(names, (int)kind);
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@
 const char *reduction_name(int reduction)
 {
     static const char *const names[REDUCTION_COUNT] = {"plain", "exact", "fast"};
-    return WORD(names, reduction);
+    return WORD_AT(names, reduction);
 }
 
 #define FIELD(member, type) .name = #member, .kind = (type), .offset = offsetof(TrainConfig, member)

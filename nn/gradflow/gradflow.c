@@ -21,12 +21,12 @@ static const char *const REACH_NAMES[FLOW_REACH_COUNT] = {
 
 const char *flow_kind_name(FlowKind kind)
 {
-    return WORD(KIND_NAMES, (int)kind);
+    return WORD_AT(KIND_NAMES, (int)kind);
 }
 
 const char *flow_reach_name(FlowReach reach)
 {
-    return WORD(REACH_NAMES, (int)reach);
+    return WORD_AT(REACH_NAMES, (int)reach);
 }
 
 enum { LAYER_DIGITS = 6 }; // a longer number is not a layer's
