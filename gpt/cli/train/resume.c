@@ -224,8 +224,9 @@ bool train_plan_resume(const Options *options, TrainPlan *plan)
     if (!train_share_folder(plan, found, &error) || !train_setup_load(plan->folder, &setup, &error)) {
         return report_failure(options, &error);
     }
-    if ((setup.data != NULL && !options_stream_elsewhere(options, "data", setup.data)) || !check_all(options, &setup)
-        || !train_check_recompute(options, plan, &setup.train)) {
+    bool apart = setup.data == NULL
+              || (options_stream_elsewhere(options, "data", setup.data) && options_apart(options, "out", plan->folder, "data", setup.data));
+    if (!apart || !check_all(options, &setup) || !train_check_recompute(options, plan, &setup.train)) {
         train_setup_free(&setup);
         return false;
     }
