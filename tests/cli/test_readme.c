@@ -100,16 +100,17 @@ static void keep_output(const Run *run)
     strcat(printed, run->out);
 }
 
-// Training takes minutes: a few steps of four rows do here, two batches of each evaluation, and a small model for the many samples of
-// stories. The last of an option counts.
+// Training takes minutes: a few steps of four rows and two layers do here, two batches of each evaluation, and a small model for the many samples
+// of stories. The last of an option counts.
 static Run run_line(const char *line)
 {
     char command[512];
     bool trains = strstr(line, "build/gptape train") != NULL && strstr(line, "--resume") == NULL;
     bool of_text = trains && strstr(line, "--ids") == NULL && strstr(line, "--task") == NULL;
     bool of_stories = of_text && strstr(line, "--data") == NULL;
-    snprintf(command, sizeof command, "%s%s%s%s", line, trains ? " --steps 12" : "", of_text ? " --batch 4 --eval-batches 2" : "",
-             of_stories ? " --context-length 16 --n-embd 32" : "");
+    bool untrained = of_text && strstr(line, "--model") == NULL;
+    snprintf(command, sizeof command, "%s%s%s%s%s", line, trains ? " --steps 12" : "", of_text ? " --batch 4 --eval-batches 2" : "",
+             untrained ? " --n-layer 2" : "", of_stories ? " --context-length 16 --n-embd 32" : "");
     return run_shell(command);
 }
 
