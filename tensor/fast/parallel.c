@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 enum { THREADS_AT_MOST = 256 };
@@ -24,6 +25,13 @@ enum { THREADS_AT_MOST = 256 };
 // How long a thread looks for work, or for the end of a loop, before it sleeps. In a training step the next loop mostly comes sooner, and waking
 // takes longer; a thread that looked on would take the processor from oneDNN's.
 static const int64_t LOOK_NANOSECONDS = 100000;
+
+// As OpenMP's threads, one sleeps at once if OMP_WAIT_POLICY is passive: other programs then get the processor.
+static int64_t look_nanoseconds(void)
+{
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    return policy != NULL && strcasecmp(policy, "passive") == 0 ? 0 : LOOK_NANOSECONDS;
+}
 
 // Memory that was refused in a loop: what is NULL if none was refused.
 typedef struct Refusal {
@@ -52,7 +60,8 @@ static struct {
     Refusal *_Atomic refusal;
     atomic_int unfinished; // parts
 
-    atomic_flag taken; // some thread's loop is being shared out
+    atomic_flag taken;        // some thread's loop is being shared out
+    int64_t look_nanoseconds; // set before there are helpers
     int n_helpers;
     int n_sleeping;     // helpers; under lock
     bool caller_sleeps; // under lock
@@ -180,7 +189,7 @@ static int64_t nanoseconds(void)
 
 static void await_loop(void)
 {
-    for (int64_t start = nanoseconds(); nanoseconds() - start < LOOK_NANOSECONDS;) {
+    for (int64_t start = nanoseconds(); nanoseconds() - start < pool.look_nanoseconds;) {
         if (has_unclaimed(pool.ticket)) {
             return;
         }
@@ -238,6 +247,7 @@ static void make_helpers(int n)
 {
     static bool forgets;
     if (!forgets) {
+        pool.look_nanoseconds = look_nanoseconds();
         pthread_atfork(NULL, NULL, forget_helpers);
         forgets = true;
     }
@@ -270,7 +280,7 @@ static void publish(const Loop *loop)
 // Parts that others have begun.
 static void await_others(void)
 {
-    for (int64_t start = nanoseconds(); pool.unfinished > 0 && nanoseconds() - start < LOOK_NANOSECONDS;) {
+    for (int64_t start = nanoseconds(); pool.unfinished > 0 && nanoseconds() - start < pool.look_nanoseconds;) {
         pause_briefly();
     }
     if (pool.unfinished == 0) {
