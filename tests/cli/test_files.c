@@ -190,6 +190,8 @@ static const Fault overlaps[] = {
      "--out: 'm' is --data's file, too", 2},
     {TRAIN "--steps 1 --out m > /dev/null; ln -sf ../text.txt m/loss.png; gptape train --resume --out m --steps 2 --quiet",
      "--out: 'm' is --data's file, too", 2},
+    {TRAIN "--steps 1 --out m > /dev/null; ln -s text.txt l.png; gptape train --resume --out m --steps 2 --quiet --timeline l.png",
+     "--timeline: 'l.png' is --data's file, too", 2},
     {TRAIN "--steps 1 --out new --timeline new/loss.png", "--timeline: 'new/loss.png' is --out's folder or in it, too", 2},
     {"cp text.txt t.png; gptape sweep --vary data=t.png,text.txt --net gpt --config tiny --seeds 1 --plot t.png --quiet",
      "--plot: 't.png' is --data's file, too", 2},

@@ -212,6 +212,16 @@ static bool lock_run(TrainPlan *plan, Error *error)
     return plan->lock >= 0;
 }
 
+// No output is the text of the run, which no option names; nor is --timeline a file of its folder.
+static bool check_outputs(const Options *options, const char *folder, const char *data)
+{
+    const char *timeline = options_text(options, "timeline");
+    bool apart = timeline == NULL
+              || (options_apart(options, "timeline", timeline, "out", folder)
+                  && (data == NULL || options_apart(options, "timeline", timeline, "data", data)));
+    return apart && (data == NULL || (options_stream_elsewhere(options, "data", data) && options_apart(options, "out", folder, "data", data)));
+}
+
 bool train_plan_resume(const Options *options, TrainPlan *plan)
 {
     TrainSetup setup;
@@ -224,9 +234,7 @@ bool train_plan_resume(const Options *options, TrainPlan *plan)
     if (!train_share_folder(plan, found, &error) || !train_setup_load(plan->folder, &setup, &error)) {
         return report_failure(options, &error);
     }
-    bool apart = setup.data == NULL
-              || (options_stream_elsewhere(options, "data", setup.data) && options_apart(options, "out", plan->folder, "data", setup.data));
-    if (!apart || !check_all(options, &setup) || !train_check_recompute(options, plan, &setup.train)) {
+    if (!check_outputs(options, plan->folder, setup.data) || !check_all(options, &setup) || !train_check_recompute(options, plan, &setup.train)) {
         train_setup_free(&setup);
         return false;
     }
