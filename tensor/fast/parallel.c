@@ -24,7 +24,7 @@ enum { THREADS_AT_MOST = 256 };
 
 // How long a thread looks for work, or for the end of a loop, before it sleeps. In a training step the next loop mostly comes sooner, and waking
 // takes longer; a thread that looked on would take the processor from oneDNN's.
-static const int64_t LOOK_NANOSECONDS = 100000;
+static const int64_t LOOK_NANOSECONDS = 1000000;
 
 // As OpenMP's threads, one sleeps at once if OMP_WAIT_POLICY is passive: other programs then get the processor.
 static int64_t look_nanoseconds(void)
