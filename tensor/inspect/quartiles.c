@@ -18,8 +18,8 @@ double quantile_of(const double *sorted, int n, double p)
     double at = p * (n - 1);
     int below = (int)at;
     double part = at - below;
-    if (part == 0) {
-        return sorted[below]; // also if the next is infinite or missing
+    if (part == 0 || sorted[below] == sorted[below + 1]) {
+        return sorted[below]; // also if the next is missing, or either is infinite
     }
     double step = sorted[below + 1] - sorted[below];
     bool too_large = isinf(step) && isfinite(sorted[below]) && isfinite(sorted[below + 1]);

@@ -126,6 +126,9 @@ START_TEST(quantiles_are_interpolated)
     ck_assert_double_eq(quantile_of(sorted, 4, 0.5), 2.5);
     ck_assert_double_eq_tol(quantile_of(sorted, 4, 0.975), 8.625, 1e-14);
     ck_assert_double_eq(quantile_of(sorted, 4, 1), 9);
+    static const double infinite[] = {0, 1, INFINITY, INFINITY};
+    ck_assert_double_eq(quantile_of(infinite, 4, 0.25), 0.75);
+    ck_assert_double_eq(quantile_of(infinite, 4, 0.9), INFINITY); // not inf - inf
 }
 END_TEST
 
