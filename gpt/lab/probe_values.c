@@ -190,7 +190,7 @@ static bool write_medians(FILE *out, const Experiment *experiment, int step, con
         medians[n] = q.median;
         arms[n] = arm;
         low = q.n > 0 && q.median < medians[low] ? n : low;
-        high = q.n > 0 && q.median > medians[high] ? n : high;
+        high = q.n > 0 && q.median >= medians[high] ? n : high;
         n += q.n > 0;
     }
     range = range && n > 2;

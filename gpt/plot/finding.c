@@ -146,7 +146,7 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep)
 {
     View view = {.experiment = experiment, .sweep = sweep, .arms = plot_arms(experiment)};
     Writer *text = writer_begin();
-    fprintf(text->stream, experiment->config.n_steps > 0 ? "Before training: " : "");
+    fprintf(text->stream, experiment->config.n_steps > 0 && experiment->n_layer > 1 ? "Before training: " : "");
     if (experiment->n_layer == 1) {
         fprintf(text->stream, "A network of one %s: there is nothing to compare its gradient with", experiment_layer_word(experiment));
     } else if (experiment->config.net == NET_MLP) {
