@@ -179,7 +179,7 @@ size_t memory_requests(void)
 const char *word_at(const char *const *words, int n, int i, Where where)
 {
     if (i < 0 || i >= n) {
-        fail_mistake(where, "%s: %d is none of its %d values", where.function, i, n);
+        fail_mistake(where, "%s: unknown value %d (expected 0 to %d)", where.function, i, n - 1);
     }
     return words[i];
 }

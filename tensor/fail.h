@@ -99,7 +99,7 @@ bool error_set_field(Error *error, const char *field, const char *format, ...) _
 // How many letters to insert, delete or replace (Levenshtein distance), for suggestions. Words of more than 64 letters count as far apart.
 int word_distance(const char *a, const char *b);
 
-// words[i], the word of an enum's value; a mistake if it has none.
+// words[i], the word of value i of an enum. Any other i fails as a mistake of the calling function: "norm_name: unknown value 3 (expected 0 to 2)".
 #define WORD_AT(words, i) word_at(words, (int)(sizeof(words) / sizeof *(words)), i, HERE)
 const char *word_at(const char *const *words, int n, int i, Where where);
 

@@ -20,7 +20,8 @@ Tape *tape_create(void)
 void tape_check_idle(const Tape *tape, const char *function, Where where)
 {
     if (tape->holds > 0) {
-        fail_mistake(where, "%s: called by a function that a backward pass, tensor_checkpoint or tensor_custom on this tape has called", function);
+        fail_mistake(where, "%s: the tape is in use: this was called from within its backward pass, tensor_vjp, tensor_checkpoint or tensor_custom",
+                     function);
     }
 }
 

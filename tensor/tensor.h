@@ -244,7 +244,7 @@ struct Tape {
     unsigned resets;                   // how often it was reset
     struct TapeReached *reached;       // leaves that the backward pass in progress has reached
     int n_reached, reached_capacity;
-    int holds;   // calls in progress that need its nodes, backward for example: it can't be reset or freed
+    int holds;   // calls in progress that use its nodes, such as tensor_backward: until they end, it can't be reset or freed
     Tape *inner; // for values that are recomputed in backward (tensor_checkpoint), or NULL
 };
 

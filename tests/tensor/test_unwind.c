@@ -199,8 +199,8 @@ static void backward_nothing(TapeNode *node)
 
 START_TEST(a_callback_cannot_take_the_tape_away)
 {
-    static const char *const names[MISUSES] = {"tape_reset: called by a function that", "tape_free: called by a function that",
-                                               "tensor_backward: called by a function that"};
+    static const char *const names[MISUSES] = {"tape_reset: the tape is in use", "tape_free: the tape is in use",
+                                               "tensor_backward: the tape is in use"};
     static const Op op = {.name = "misuse", .forward = forward_misuse, .backward = backward_nothing};
     Tensor *x = parameter();
     Real dx[3];
