@@ -16,7 +16,7 @@ static bool check(const ExperimentConfig *config, Error *error)
     return n >= 2 || error_set(error, "a batch of %d row (expected at least 2)", n);
 }
 
-// Targets of a row that count: the loss of the batch is the mean of its rows' losses only if all rows have as many.
+// The number of targets of a row that count. Only if all rows have the same number is the loss of the batch the mean of its rows' losses.
 static int counted(const ExperimentConfig *config, int row)
 {
     int T = config->net == NET_GPT ? config->T : 1;
@@ -34,7 +34,7 @@ static bool measure(ProbeRun *run, Error *error)
     int first = counted(run->config, 0);
     for (int row = 1; row < n; row++) {
         if (counted(run->config, row) != first) {
-            return error_set(error, "the network: row %d has %d targets that count, row 0 %d (expected as many in all rows)", row,
+            return error_set(error, "the network: row %d has %d targets that count and row 0 has %d (expected the same number in every row)", row,
                              counted(run->config, row), first);
         }
     }

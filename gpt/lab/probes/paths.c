@@ -95,11 +95,12 @@ const Probe probe_paths = {
                 .form = FORM_BARS,
                 .scale = SCALE_UNIT,
                 .x_label = "sublayers passed"}},
-    .legend = "mean k: mean length, k = 0: share that passed no sublayer, both of the sum of the norms of all lengths; |dL/dx|: L2 of all of it",
+    .legend = "mean k: mean length, weighted by the norms of the parts; k = 0: norm of the part that passed no sublayer over the sum of norms; "
+              "|dL/dx|: L2 of the whole",
     .claim = "Veit 2016: a residual network works like an ensemble of shallow ones; most of its gradient comes by short "
              "paths, although most paths pass through about half of the sublayers.",
     .findings = {{"Sublayers passed by the gradient at the input, on average:", "path_norm", PROBE_AT_FIRST, "attn", probe_center},
-                 {"90 % of it has passed at most", "path_norm", PROBE_AT_FIRST, "attn", most_lengths},
+                 {"Most sublayers passed by 90 % of it:", "path_norm", PROBE_AT_FIRST, "attn", most_lengths},
                  {"Relative error of the sum of all lengths:", "path_error", PROBE_AT_NETWORK, NULL, NULL}},
     .check = check,
     .measure = measure,

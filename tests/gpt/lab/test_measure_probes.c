@@ -346,7 +346,7 @@ START_TEST(invalid_combinations_are_reported)
     config.targets = targets;
     experiment = run_experiment(&config);
     assert_fault(&experiment, "sharpness", "the network: with stop in its residual rule, its gradients do not give the loss's Hessian");
-    assert_fault(&experiment, "noise", "the network: row 1 has 9 targets that count, row 0 3 (expected as many in all rows)");
+    assert_fault(&experiment, "noise", "the network: row 1 has 9 targets that count and row 0 has 3 (expected the same number in every row)");
     experiment_free(&experiment);
 }
 END_TEST
