@@ -118,7 +118,7 @@ LIBRARIES := $(foreach name,gptape gptape64,$(BUILD)/lib$(name).a $(BUILD)/lib$(
 PROGRAMS := $(BUILD)/gptape $(BUILD)/gptape64
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(PLUGINS)
 
-# This file changes only when the compiler or its flags do, here or in a line about them below: then everything is recompiled.
+# This file changes only when the compiler, its flags, or a line of this Makefile about them changes: then everything is recompiled.
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
 	@mkdir -p $(@D); new=$@.$$$$; { echo '$(CC) $(FLAGS) $(QUICK) $(BRIEF) $(LDFLAGS) $(LIBS)'; \

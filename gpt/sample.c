@@ -18,7 +18,7 @@
 
 Sampler sampler_create(int V)
 {
-    double *p = memory_allocate((size_t)V * (sizeof(double) + sizeof(int)), "the probabilities"); // and behind them the order of tokens
+    double *p = memory_allocate((size_t)V * (sizeof(double) + sizeof(int)), "the probabilities"); // followed by the order of tokens
     return (Sampler){.V = V, .p = p, .order = (int *)(p + V)};
 }
 

@@ -34,7 +34,7 @@ void gpt_stream_drop(GPT *gpt, int part, bool keep_gradients); // frees a part's
 Module *gpt_part_first(const GPT *gpt, int part);
 Module *gpt_part_next(const GPT *gpt, Module *module); // NULL after the last
 
-void gpt_stream_begin(GPT *gpt, uint64_t seed, StreamSource source); // makes the model a streamed one, and its first part
+void gpt_stream_begin(GPT *gpt, uint64_t seed, StreamSource source); // of a model whose blocks have no memory: creates its stream and loads part 0
 void gpt_stream_free(GPT *gpt);
 
 Tensor *gpt_embed(GPT *gpt, const int *ids, int B, int T); // the beginning of gpt_forward, -> "embd" (B, T, C)

@@ -30,7 +30,7 @@ typedef struct PlotSize {
     const Experiment *experiment;
 } PlotSize;
 bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error);
-// What it shows, in a sentence: the title of the plot, and of that of the training. The caller frees them.
+// What the experiment shows, in a sentence: the titles of plot_experiment and of plot_heatmap. The caller frees them.
 char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);
 // The network, its settings and its seeds, as in the caption.
@@ -59,7 +59,7 @@ typedef struct Chart {
     bool log_y;
     const ChartLine *lines;
     int n_lines;
-    const Quartiles *const *quartiles; // of each line and point, a band around y, its median; NULL: none
+    const Quartiles *const *quartiles; // [line][point]: a band around y, which is their median; NULL: none
 } Chart;
 
 // A matrix as a map, row 0 at the top: more is lighter, values that are not finite are gray.

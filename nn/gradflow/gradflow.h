@@ -8,7 +8,7 @@
 #include "tensor/public_begin.h"
 
 typedef enum FlowKind {
-    FLOW_WEIGHT_GRAD,     // dL/dW of a parameter that is not called bias
+    FLOW_WEIGHT_GRAD,     // dL/dW of a parameter that is not named bias
     FLOW_BIAS_GRAD,       // dL/db
     FLOW_ACTIVATION,      // a named intermediate
     FLOW_ACTIVATION_GRAD, // dL/d(that)

@@ -234,7 +234,8 @@ def engine_lines(compiler):
     missing = re.search(r"Symbols not found: \[ (.*?) \]", compiler)
     if missing:
         return [f"{as_in_cell(missing.group(1))}: declared, but not defined"]
-    lines = [as_in_cell(line) for line in compiler.strip().split("\n") if not re.match("In file included from|error: Parsing failed|input_line_|$", line)]
+    lines = [as_in_cell(line) for line in compiler.strip().split("\n")
+             if not re.match("In file included from|error: Parsing failed|input_line_|$", line)]
     return lines or ["The engine did not run the cell, for an unknown reason."]
 
 

@@ -23,10 +23,10 @@
 enum { THREADS_AT_MOST = 256 };
 
 // How long a thread looks for work, or for the end of a loop, before it sleeps. In a training step the next loop mostly comes sooner, and waking
-// takes longer; a thread that looked on would take the processor from oneDNN's.
+// takes longer. A thread that kept looking would take the processor from oneDNN's threads.
 static const int64_t LOOK_NANOSECONDS = 1000000;
 
-// As OpenMP's threads, one sleeps at once if OMP_WAIT_POLICY is passive: other programs then get the processor.
+// Like OpenMP's threads, ours sleep at once if OMP_WAIT_POLICY is passive, so that other programs get the processor.
 static int64_t look_nanoseconds(void)
 {
     const char *policy = getenv("OMP_WAIT_POLICY");
@@ -179,7 +179,7 @@ static void pause_briefly(void)
 #endif
 }
 
-// Processors pause for 5 to 70 nanoseconds, so looks are not counted.
+// The time limit of a wait is read from the clock: how long a pause takes, 5 to 70 nanoseconds, depends on the processor.
 static int64_t nanoseconds(void)
 {
     struct timespec time;

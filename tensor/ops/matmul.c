@@ -30,14 +30,14 @@ static void multiply(const Gemm *g)
             c[j] = 0;
         }
         for (int p = 0; p < g->K && !g->transpose_b; p++) {
-            const Real *b = &g->B[(size_t)p * (size_t)g->N]; // a row: its values are added to those of C, which a processor does side by side
+            const Real *b = &g->B[(size_t)p * (size_t)g->N]; // a row: the compiler vectorizes the loop over j
             Real a = g->A[(size_t)i * a_row + (size_t)p * a_column];
             for (int j = 0; j < g->N; j++) {
                 c[j] += a * b[j];
             }
         }
         for (int j = 0; j < g->N && g->transpose_b; j++) {
-            const Real *b = &g->B[(size_t)j * (size_t)g->K]; // a column: the same sums, one after the other
+            const Real *b = &g->B[(size_t)j * (size_t)g->K]; // a column: the same sums, in the same order
             Real sum = c[j];
             for (int p = 0; p < g->K; p++) {
                 sum += g->A[(size_t)i * a_row + (size_t)p * a_column] * b[p];

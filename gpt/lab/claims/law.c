@@ -42,7 +42,7 @@ static bool is_plain_kaiming(const LawSweep *sweep)
     return has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off") && !has(sweep->settings, "--norm batch");
 }
 
-// The rule, if its word can be read from the settings as a shell does.
+// The residual rule of these settings, whose quotes are read as a shell reads them. NULL if it is invalid.
 static const ResidualRule *rule_of(const char *settings)
 {
     Error error;

@@ -26,7 +26,7 @@
         .over = OVER_MEDIAN, \
         .note = "The gradient after the first of 160 blocks over that after the last" MORE "."
 
-// The loss with a shortcut for one direction over that with the rule that computes the same.
+// The loss with a shortcut in one direction only, over that with a rule whose forward pass is the same.
 #define ONE_WAY(RULE, SAME, SENTENCE, REASON, NOTE) { \
         .id = RULE "-loss", \
         .source = "gptape's rules " RULE " and " SAME, \
