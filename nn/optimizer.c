@@ -130,7 +130,7 @@ static void step_with(AdamW *adamw, double gradient_factor, Where where)
     }
     check_config(&adamw->config);
     if (adamw->step < 0 || adamw->step == INT_MAX) {
-        fail_mistake(HERE, "adamw_step: %d steps were done (expected 0 to %d)", adamw->step, INT_MAX - 1);
+        fail_mistake(HERE, "adamw_step: step is %d (expected 0 to %d)", adamw->step, INT_MAX - 1);
     }
     adamw->step++;
     size_t at = 0;

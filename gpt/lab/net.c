@@ -66,6 +66,7 @@ const ResidualRule *experiment_rule(const ExperimentConfig *config, int arm)
 
 const char *experiment_layer_word(const Experiment *experiment)
 {
+    REQUIRE(experiment);
     return experiment->config.net == NET_MLP ? "layer" : "block";
 }
 

@@ -129,7 +129,7 @@ void panel_write_data(const Panel *panel, FILE *script, int number); // $data_NU
 // ------------------------------------------------------------------------------------------------------------
 // The page
 
-// Opens a page: terminal, title, key of the arms if there are any, and caption. Frees title and caption. bottom and top: the room for panels.
+// A picture in progress. bottom and top: the room for panels.
 typedef struct Page {
     Writer *writer;
     FILE *script;
@@ -139,6 +139,7 @@ typedef struct Page {
     int blocks; // of data
 } Page;
 
+// Writes the terminal, title, key of the arms if there are any, and caption. Frees title and caption. page_close reports an unknown ending.
 void page_open(Page *page, const char *path, char *title, char *caption, const PlotArms *arms);
 void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label); // of the next panel; may be NULL
 void page_place(FILE *script, double x, double y, double width, double height);              // of the next panel

@@ -144,6 +144,7 @@ static bool has_slopes(const View *view)
 
 char *plot_finding(const Experiment *experiment, const Sweep *sweep)
 {
+    REQUIRE(experiment);
     View view = {.experiment = experiment, .sweep = sweep, .arms = plot_arms(experiment)};
     Writer *text = writer_begin();
     fprintf(text->stream, experiment->config.n_steps > 0 && experiment->n_layer > 1 ? "Before training: " : "");
@@ -166,6 +167,7 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep)
 // "After 150 steps of training: loss 2.7 without shortcuts, 0.51 with shortcuts; first block's gradient 1.0·10⁻¹⁵ without ..."
 char *plot_training_finding(const Experiment *experiment)
 {
+    REQUIRE(experiment);
     int n_steps = experiment->config.n_steps;
     View view = {.experiment = experiment, .step = n_steps, .arms = plot_arms(experiment)};
     Writer *text = writer_begin();

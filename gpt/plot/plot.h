@@ -30,7 +30,7 @@ typedef struct PlotSize {
     const Experiment *experiment;
 } PlotSize;
 bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error);
-// What the experiment shows, in a sentence: the titles of plot_experiment and of plot_heatmap. The caller frees them.
+// What the experiment shows, in a sentence: the titles of plot_experiment and of plot_heatmap. sweep may be NULL. The caller frees them.
 char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);
 // The network, its settings and its seeds, as in the caption.

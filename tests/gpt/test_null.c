@@ -153,6 +153,9 @@ START_TEST(values_that_do_not_exist)
     ASSERT_MISTAKE(precision_name(PRECISION_COUNT), "precision_name: unknown value 3");
     ASSERT_MISTAKE(reduction_name(-1), "reduction_name: unknown value -1");
     ASSERT_MISTAKE(word_distance(NULL, "x"), "word_distance: a is NULL");
+    ASSERT_MISTAKE(experiment_layer_word(NULL), "experiment_layer_word: experiment is NULL");
+    ASSERT_MISTAKE(plot_finding(NULL, NULL), "plot_finding: experiment is NULL");
+    ASSERT_MISTAKE(plot_training_finding(NULL), "plot_training_finding: experiment is NULL");
     ASSERT_MISTAKE(tape_leave(-1), "tape_leave: -1 is not what tape_enter returned");
     ASSERT_MISTAKE(tape_sublayer_begin(NULL), "tape_sublayer_begin: stream is NULL");
     ASSERT_MISTAKE(tape_sublayer(tape, -1), "tape_sublayer: the tape has no node -1, but 2 nodes");
@@ -161,7 +164,7 @@ START_TEST(values_that_do_not_exist)
     ASSERT_MISTAKE(jacobian_norms(y, &x, 0, 0, NULL, &norm), "jacobian_norms: 0 tensors (expected 1 or more)");
     ASSERT_MISTAKE(update_ratios(&copy, values), "update_ratios: before->parameters is NULL");
     ASSERT_MISTAKE(flow_autocorrelation(values, 4, -1), "flow_autocorrelation: lag -1 (expected 0 or more)");
-    ASSERT_MISTAKE(adamw_step(&adamw), "adamw_step: 2147483647 steps were done");
+    ASSERT_MISTAKE(adamw_step(&adamw), "adamw_step: step is 2147483647");
     ASSERT_MISTAKE(dataset_tokens(&dataset, SPLIT_COUNT), "dataset_tokens: split 2 is unknown");
     ASSERT_MISTAKE(task_source(&task), "task_source: the task does not fit any rows");
     ASSERT_MISTAKE(batch_draw(&source, &random, 1, 8, ids, ids), "batch_draw: source->fill is NULL");
