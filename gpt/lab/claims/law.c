@@ -1,6 +1,7 @@
 // law.c: theoretical laws that a sweep's plot draws over the measurement, if one is known for the varied option.
 //
-//      shortcut times g:   |dL/dx| is multiplied by g per shortcut, of which a GPT's block has two: the slope is -log10 g (He 2016, 1603.05027)
+//      shortcut times g:   each shortcut multiplies |dL/dx| by g: the slope is -log10 g, twice that in a GPT, whose blocks have two (He 2016,
+//                          1603.05027)
 //      mean field:         its square is multiplied by chi_1 per layer: -log10(chi_1)/2; chi_1 = s E[tanh'(sqrt(q) z)^2], z normal,
 //                          q = s E[tanh(sqrt(q) z)^2] + b, s = n Var W, b = Var bias (Schoenholz 2017, 1611.01232)
 //      random ReLU:        ln of the squared gradient after L layers is normal with mean -B/2 and variance B = 5 L / n (Hanin and Nica 2018,
@@ -203,7 +204,7 @@ static double keel_y(const LawSweep *sweep, double x, const char *rows)
 }
 
 static const Law laws[] = {
-    {"-log10 of the shortcut's gain", NULL, gain_applies, gain_y},
+    {"-log10 of the gain of a block's shortcuts", NULL, gain_applies, gain_y},
     {"mean field, -log10(chi_1)/2", NULL, mean_field_applies, mean_field_y},
     {"exp(-5 L / 4 n)", NULL, relu_applies, relu_y},
     {"the square root of the depth, through the first point", NULL, stream_applies, stream_y},
