@@ -36,7 +36,7 @@ END_TEST
 
 START_TEST(help_of_a_command)
 {
-    static const char *const forms[] = {"help %s", "%s --help", "%s -h", "--help %s", "%s --json --help"};
+    static const char *const forms[] = {"help %s", "%s --help", "%s -h", "--help %s", "%s --json --help", "%s one two --help"};
     const char *command = commands[_i];
     char arguments[64];
     char usage[64];

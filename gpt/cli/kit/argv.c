@@ -40,20 +40,6 @@ static bool read_option(Options *options, int argc, const char **argv, int *i)
     return true;
 }
 
-static bool read_operand(Options *options, const char *given)
-{
-    const char *name = options->help->name;
-    const char *operand = options->help->operand;
-    if (operand == NULL) {
-        return option_error(options, NULL, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", given, name, name);
-    }
-    if (options->n_operands > 0 && strstr(operand, "...") == NULL) {
-        return option_error(options, NULL, "'%.80s': unexpected (expected one %s)", given, operand);
-    }
-    *LIST_ADD(options->operands, options->n_operands, options->operands_capacity, "the operands") = memory_copy_text(given);
-    return true;
-}
-
 bool options_parse(Options *options, const CommandHelp *help, int argc, const char **argv)
 {
     bool only_operands = false; // behind --
@@ -62,7 +48,9 @@ bool options_parse(Options *options, const CommandHelp *help, int argc, const ch
         bool option = !only_operands && argv[i][0] == '-' && argv[i][1] != '\0';
         if (option && strcmp(argv[i], "--") == 0) {
             only_operands = true;
-        } else if (option ? !read_option(options, argc, argv, &i) : !read_operand(options, argv[i])) {
+        } else if (!option) {
+            *LIST_ADD(options->operands, options->n_operands, options->operands_capacity, "the operands") = memory_copy_text(argv[i]);
+        } else if (!read_option(options, argc, argv, &i)) {
             return false;
         }
     }

@@ -44,6 +44,17 @@ bool report_unknown_option(const Options *options, const char *given)
                            : option_error(options, NULL, "%.80s: unknown option; see 'gptape %s --help'", given, options->help->name);
 }
 
+static bool check_operands(const Options *options)
+{
+    const char *name = options->help->name;
+    const char *operand = options->help->operand;
+    if (operand == NULL && options->n_operands > 0) {
+        return option_error(options, NULL, "'%.80s': unexpected; %s takes options only, see 'gptape %s --help'", options->operands[0], name, name);
+    }
+    return options->n_operands <= 1 || strstr(operand, "...") != NULL
+        || option_error(options, NULL, "'%.80s': unexpected (expected one %s)", options->operands[1], operand);
+}
+
 // An empty file name usually comes from an unset variable in a script. - is stdout where the help says so; a file of that name is ./-.
 static bool check_names(const Options *options)
 {
@@ -90,6 +101,6 @@ static bool set_threads(const Options *options)
 
 bool options_check(const Options *options)
 {
-    return check_names(options) && check_exclusions(options) && set_threads(options)
+    return check_operands(options) && check_names(options) && check_exclusions(options) && set_threads(options)
         && (!options_has(options, "precision") || options_precision(options));
 }
