@@ -113,6 +113,7 @@ void note_stdout_lost(void)
 
 void flush_stdout(void)
 {
+    progress_end(); // also where stdout is a pipe, which may lead to the same terminal
     errno = 0;
     if (fflush(stdout) != 0) {
         note_stdout_lost();

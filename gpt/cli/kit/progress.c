@@ -29,6 +29,10 @@ void progress_update(int done, int n, void *context)
     double time = clock_seconds();
     double elapsed = time - progress->started;
     double interval = progress->terminal ? TERMINAL_INTERVAL : FILE_INTERVAL;
+    if (done == n && progress->terminal) {
+        progress_end(); // what is printed next may reach the terminal through a pipe
+        return;
+    }
     if (progress->quiet || elapsed < QUIET_START || time - progress->last < interval) {
         return;
     }
