@@ -96,7 +96,6 @@ START_TEST(existing_cells_are_not_run_again)
 }
 END_TEST
 
-// As after a kill: half a row, and figures of a cell without a row.
 // An option that only repeats a default does not make another sweep of it.
 START_TEST(explicit_defaults_change_nothing)
 {
@@ -122,6 +121,7 @@ START_TEST(a_varied_model_is_one_arm)
 }
 END_TEST
 
+// As after a kill: half a row, and figures of a cell without a row.
 START_TEST(a_torn_file_is_continued)
 {
     succeed(SWEEP "--runs a.csv --csv af.csv");

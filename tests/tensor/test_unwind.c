@@ -123,7 +123,6 @@ static Tensor *nan_forward(void *context)
     return tensor_log(tensor_scale(x, x->data[1] == 5 ? 1 : -1));
 }
 
-// A watch for NaN stops a gradient check while a value of the leaf is moved.
 static Tensor *null_in_backward(void *context, Tensor **x)
 {
     int *runs = context;
@@ -224,6 +223,7 @@ START_TEST(a_callback_cannot_take_the_tape_away)
 }
 END_TEST
 
+// A watch for NaN stops a gradient check while a value of the leaf is moved.
 START_TEST(a_gradient_check_that_fails_moves_the_value_back)
 {
     Tensor *x = tensor_parameter("", "x", SHAPE(2));
