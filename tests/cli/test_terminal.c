@@ -57,6 +57,18 @@ START_TEST(help_fits_the_terminal)
 }
 END_TEST
 
+// Its rule has a | in quotes, which is near the end of a line of 80 columns.
+START_TEST(a_broken_command_has_the_same_words)
+{
+    Run run = run_shell("c='gptape claims dong-causal --explain --seeds 1 --quiet'; "
+                        "words() { sed -n '/^Command:/,/^$/p' | sed -e 1d -e 's/gptape/printf \"%s,\"/' | sh; }; "
+                        "$c | words > whole; script -qc \"stty cols 80; $c\" /dev/null | tr -d '\\r' | words | cmp - whole && cat whole");
+    assert_succeeded(&run);
+    assert_has(&run, run.out, "--residual,f(h*0.5^(0.5/l^9)) | h + 0*f(h),--seeds,1,");
+    run_free(&run);
+}
+END_TEST
+
 // Commands whose tables, prose and charts must fit.
 static const struct {
     const char *command;
@@ -225,6 +237,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, enter, folder_leave);
     tcase_add_loop_test(tcase, prose_fits_the_terminal, 0, 3);
     tcase_add_test(tcase, help_fits_the_terminal);
+    tcase_add_test(tcase, a_broken_command_has_the_same_words);
     tcase_add_loop_test(tcase, output_fits_the_terminal, 0, sizeof fitting / sizeof fitting[0]);
     tcase_add_test(tcase, a_table_that_does_not_fit_has_all_its_cells);
     tcase_add_test(tcase, a_table_in_parts_names_the_arm_of_each);

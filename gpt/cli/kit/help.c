@@ -22,11 +22,17 @@ static void print_option(const Option *option, int columns)
     printf("\n");
 }
 
-// The bytes up to the line's end, or to an option or a pipe, before which the line can be broken.
+// The bytes up to the line's end, or to an option or a pipe outside quotes, before which the line can be broken.
 static int part_length(const char *text)
 {
+    char quote = '\0'; // that is open
     int n = 1;
-    while (text[n] != '\n' && strncmp(text + n, " --", 3) != 0 && strncmp(text + n, " | ", 3) != 0) {
+    while (text[n] != '\n' && (quote != '\0' || (strncmp(text + n, " --", 3) != 0 && strncmp(text + n, " | ", 3) != 0))) {
+        if (text[n] == quote) {
+            quote = '\0';
+        } else if (quote == '\0' && (text[n] == '\'' || text[n] == '"')) {
+            quote = text[n];
+        }
         n++;
     }
     return n;
