@@ -215,7 +215,7 @@ static bool begin(Run *run, Error *error)
     return run->log != NULL && (run->flow != NULL || trainer->setup.train.gradflow_every == 0);
 }
 
-// After a failure: the next run may write to the folder.
+// After a failure, so that the next run can write to the folder.
 static void close_tables(void *object)
 {
     const Run *run = object;

@@ -96,7 +96,7 @@ void train_setup_free(TrainSetup *setup);
 // One step, as it is logged.
 typedef struct TrainRow {
     int step;        // steps made, this one included
-    double loss;     // mean cross-entropy of this step's rows, of its parts' means, before the weights moved
+    double loss;     // mean of the mean cross-entropies of this step's batches, before the weights moved
     double val_loss; // of the validation split, after they moved; NaN: not evaluated
     double lr;
     double grad_norm; // before it was clipped

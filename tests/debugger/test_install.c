@@ -32,8 +32,8 @@ START_TEST(commands_exist_before_the_program_runs)
     Run run = run_shell(
         "export PKG_CONFIG_PATH=\"$PWD/a prefix/lib/pkgconfig\" LD_LIBRARY_PATH=\"$PWD/a prefix/lib\" && "
         "eval cc -g program.c $(pkg-config --cflags --libs gptape) -o program && ldd program | grep -q libgptape.so.0 && "
-        "gdb -nx -q -batch -iex 'set auto-load safe-path /' -iex 'set debug-file-directory /nowhere' -iex 'set debuginfod enabled off' -ex gptape -ex 'break-op softmax' -ex run "
-        "-ex finish -ex tape program 2>&1");
+        "gdb -nx -q -batch -iex 'set auto-load safe-path /' -iex 'set debug-file-directory /nowhere' -iex 'set debuginfod enabled off' "
+        "-ex gptape -ex 'break-op softmax' -ex run -ex finish -ex tape program 2>&1");
     const char *at = run.out;
     assert_said(&at, "break-op        Stop where an operation begins.\n");
     assert_said(&at, "gptape's library is not loaded yet: the breakpoint takes effect once it is.\n");

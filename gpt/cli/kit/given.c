@@ -1,4 +1,4 @@
-// given.c: what the options have in common: one-line errors, and the checks of all that were given.
+// given.c: one-line errors about options, and the checks of all that were given.
 
 #include "gpt/cli/kit/argv.h"
 

@@ -277,7 +277,7 @@ Progress progress_begin(const Options *options, const char *unit);
 void progress_update(int done, int n, void *progress);
 void progress_until_interrupt(int done, int n, void *progress); // the same; after Ctrl-C it ends the program, with one line
 void progress_detail(Progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void progress_end(void); // removes the line from a terminal, as everything does that is printed next
+void progress_end(void); // removes the line from the terminal; so does whatever is printed next
 
 // From interrupt_watch on, Ctrl-C (SIGINT, SIGTERM, SIGHUP or SIGUSR1) is a request to stop, which long work asks for with interrupted() and grants
 // at a good place; the program then exits with interrupt_status(), as shells expect. A second one ends it at once.

@@ -161,7 +161,7 @@ static bool has_value(const Options *options, const char *name, const char *valu
     return given != NULL && strcmp(given, value) == 0;
 }
 
-// Does an option only repeat its default, which may be another one with --model?
+// Does an option only repeat its default? With --model it may have another.
 static bool repeats_default(const Options *options, Grid *grid, const char *name)
 {
     bool both = strcmp(name, "shortcut") == 0 && has_value(options, name, "both"); // vary_arms sees to it

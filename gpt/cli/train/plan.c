@@ -54,7 +54,7 @@ bool train_read_accumulate(const Options *options, TrainConfig *config)
     return true;
 }
 
-// All fields but accumulate. --ids has determined batch and length: given, too, they must be the same.
+// All fields but accumulate. With --ids, batch and length are known: if they are given, they must agree.
 static bool read_fields(const Options *options, const GPTConfig *gpt, TrainConfig *config)
 {
     for (int i = 0; i < train_field_count; i++) {

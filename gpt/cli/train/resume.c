@@ -212,7 +212,7 @@ static bool lock_run(TrainPlan *plan, Error *error)
     return plan->lock >= 0;
 }
 
-// No output is the text of the run, which no option names; nor is --timeline a file of its folder.
+// Fails if an output is the run's text, which no option names, or if --timeline is a file of the run's folder.
 static bool check_outputs(const Options *options, const char *folder, const char *data)
 {
     const char *timeline = options_text(options, "timeline");

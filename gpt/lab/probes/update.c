@@ -3,8 +3,9 @@
 //      || new - old || / || old ||,  both L2
 //
 // for the next step: with --steps by the experiment's optimizer, in a training run by that run's with its clipping, otherwise by a first AdamW
-// step with the defaults of gptape train (weight decay 0.1 on matrices), but without clipping and with the default learning rate of --steps, 0.001. A
-// first step does not depend on beta1 and beta2. Source: Karpathy 2022 (nn-zero-to-hero), which recommends about 1e-3. Cost: one optimizer step.
+// step with the defaults of gptape train (weight decay 0.1 on matrices), but without clipping and with the default learning rate of --steps,
+// 0.001. A first step does not depend on beta1 and beta2. Source: Karpathy 2022 (nn-zero-to-hero), which recommends about 1e-3. Cost: one
+// optimizer step.
 
 #include "gpt/lab/probe.h"
 #include "tensor/unwind.h"
