@@ -152,6 +152,7 @@ START_TEST(the_conclusion_comes_first)
     const char *before = run.out;
     assert_succeeded(&run);
     ck_assert_ptr_eq(strstr(run.out, parts[0]), run.out);
+    ck_assert_ptr_null(strstr(run.out, "·10")); // powers of ten as in the tables
     for (size_t i = 1; i < sizeof parts / sizeof parts[0]; i++) {
         const char *at = strstr(run.out, parts[i]);
         ck_assert_msg(at != NULL && at > before, "%s", parts[i]);
