@@ -303,18 +303,12 @@ notebooks:
 	@$(AS_JUPYTER) $(PYTHON) -m notebook --notebook-dir=notebooks $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 FAULT_STEP ?= 101
-FAULT_IDS := 1,2,3,4,5,6,7,8;1,2,3,4,5,6,7,8
 
 $(BUILD)/refuse.so: tests/faults/refuse.c $(BUILD)/flags
 	@echo 'ld $@'; $(CC) -std=c11 -D_DEFAULT_SOURCE -O1 -fPIC -shared -Wall -Wextra -o $@ $<
 
 check-faults: $(BUILD)/gptape $(BUILD)/refuse.so
-	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape info --config tiny
-	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape gradflow --quiet --depth 5 --width 40 --seeds 1 --csv -
-	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape eval --quiet --config tiny --ids '$(FAULT_IDS)' --targets '$(FAULT_IDS)'
-	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape generate --quiet --config tiny --tokens 2 --prompt ab
-	tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape graph --quiet --config tiny --n-layer 1
-	STDIN=LICENSE tests/faults/sweep '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape tokenize --quiet --tokenizer bytes
+	@tests/faults/commands '$(CURDIR)/$(BUILD)/refuse.so' $(FAULT_STEP) $(BUILD)/gptape
 
 check-ranks: all $(BUILD)/tests/cli/test_ranks
 	@GPTAPE_KILLS=20 tests/run $(BUILD)/tests/cli/test_ranks
