@@ -18,31 +18,37 @@ Gemm gemm_item(const Gemm *g, size_t i)
     return item;
 }
 
-// One product. Each value of C is the product of a row of op(A) and a column of op(B), summed over p.
+// One product. Each value of C is the product of a row of op(A) and a column of op(B), summed over p = 0, 1, ..., K-1. The two orders of the loops
+// differ in speed only: each reads B in the order of its memory.
 static void multiply(const Gemm *g)
 {
-    size_t a_row = g->transpose_a ? 1 : (size_t)g->K;
-    size_t a_column = g->transpose_a ? (size_t)g->M : 1;
-
-    for (int i = 0; i < g->M; i++) {
-        Real *c = &g->C[(size_t)i * (size_t)g->N];
-        for (int j = 0; j < g->N && !g->accumulate; j++) {
-            c[j] = 0;
+    size_t M = (size_t)g->M;
+    size_t N = (size_t)g->N;
+    size_t K = (size_t)g->K;
+    for (size_t i = 0; i < M; i++) {
+        const Real *a = g->transpose_a ? &g->A[i] : &g->A[i * K]; // row i of op(A): a[p * step]
+        size_t step = g->transpose_a ? M : 1;
+        Real *c = &g->C[i * N]; // row i of C
+        if (!g->accumulate) {
+            memset(c, 0, N * sizeof *c);
         }
-        for (int p = 0; p < g->K && !g->transpose_b; p++) {
-            const Real *b = &g->B[(size_t)p * (size_t)g->N]; // a row: the compiler vectorizes the loop over j
-            Real a = g->A[(size_t)i * a_row + (size_t)p * a_column];
-            for (int j = 0; j < g->N; j++) {
-                c[j] += a * b[j];
+        if (g->transpose_b) {
+            for (size_t j = 0; j < N; j++) {
+                const Real *b = &g->B[j * K];
+                Real sum = c[j];
+                for (size_t p = 0; p < K; p++) {
+                    sum += a[p * step] * b[p];
+                }
+                c[j] = sum;
             }
-        }
-        for (int j = 0; j < g->N && g->transpose_b; j++) {
-            const Real *b = &g->B[(size_t)j * (size_t)g->K]; // a column: the same sums, in the same order
-            Real sum = c[j];
-            for (int p = 0; p < g->K; p++) {
-                sum += g->A[(size_t)i * a_row + (size_t)p * a_column] * b[p];
+        } else {
+            for (size_t p = 0; p < K; p++) {
+                const Real *b = &g->B[p * N];
+                Real factor = a[p * step];
+                for (size_t j = 0; j < N; j++) {
+                    c[j] += factor * b[j];
+                }
             }
-            c[j] = sum;
         }
     }
 }
