@@ -19,8 +19,9 @@
 
 enum { NUMBER_PLOT_TEXT = 32 };
 
-const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]); // two digits: "0.083", "1.1·10⁻¹¹"
-int plot_length(const char *text);                                  // in characters
+const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]);       // two digits: "0.083", "1.1·10⁻¹¹"
+const char *plot_number_plain(double value, char text[NUMBER_PLOT_TEXT]); // the same without superscripts: "1.1e-11"
+int plot_length(const char *text);                                        // in characters
 // Text as it is shown (utf8_show), of at most so many characters; what is longer ends in "…". The caller frees it.
 char *plot_shorten(const char *text, int most);
 void plot_write_label(FILE *script, const char *text, int most); // the same in gnuplot's quotes

@@ -9,17 +9,25 @@
 // ------------------------------------------------------------------------------------------------------------
 // Numbers
 
-const char *plot_number(double value, char text[NUMBER_PLOT_TEXT])
+const char *plot_number_plain(double value, char text[NUMBER_PLOT_TEXT])
 {
-    static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
     double size = fabs(value);
     if (!isfinite(value)) {
         snprintf(text, NUMBER_PLOT_TEXT, "%s", isnan(value) ? "NaN" : "infinite");
     } else if (value == 0 || (size >= 0.00095 && size < 99950)) {
         number_format(text, NUMBER_PLOT_TEXT, size >= 99.5 ? "%.0f" : "%.2g", value);
     } else {
-        number_format(text, NUMBER_PLOT_TEXT, "%.1e", value); // "1.1e-11" becomes 1.1·10⁻¹¹
-        char *end = strchr(text, 'e');
+        number_format(text, NUMBER_PLOT_TEXT, "%.1e", value);
+    }
+    return text;
+}
+
+const char *plot_number(double value, char text[NUMBER_PLOT_TEXT])
+{
+    static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+    plot_number_plain(value, text);
+    char *end = isfinite(value) ? strchr(text, 'e') : NULL;
+    if (end != NULL) {
         int exponent = (int)strtol(end + 1, NULL, 10);
         end += sprintf(end, "·10%s", exponent < 0 ? "⁻" : "");
         for (int power = abs(exponent) >= 100 ? 100 : abs(exponent) >= 10 ? 10 : 1; power > 0; power /= 10) {

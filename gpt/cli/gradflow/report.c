@@ -4,33 +4,13 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-// Powers of ten as the tables write them: "4.8·10⁻¹²" becomes "4.8e-12".
-static void write_plain(FILE *out, const char *text)
-{
-    static const char *const plain[][2] = {{"·10", "e"}, {"⁻", "-"}, {"⁰", "0"}, {"¹", "1"}, {"²", "2"}, {"³", "3"},
-                                           {"⁴", "4"},   {"⁵", "5"}, {"⁶", "6"}, {"⁷", "7"}, {"⁸", "8"}, {"⁹", "9"}};
-    enum { N = sizeof plain / sizeof plain[0] };
-    while (*text != '\0') {
-        int i = 0;
-        while (i < N && strncmp(text, plain[i][0], strlen(plain[i][0])) != 0) {
-            i++;
-        }
-        fprintf(out, "%.*s", i < N ? (int)strlen(plain[i][1]) : 1, i < N ? plain[i][1] : text);
-        text += i < N ? strlen(plain[i][0]) : 1;
-    }
-}
 
 // The conclusion: the plot's title.
 static void print_conclusion(const Experiment *experiment, int step)
 {
-    AUTO_FREE char *finding = step > 0 ? plot_training_finding(experiment) : plot_finding(experiment, NULL);
-    Writer *writer = writer_begin();
-    write_plain(writer->stream, finding);
-    AUTO_FREE char *plain = writer_end(writer);
+    AUTO_FREE char *finding = step > 0 ? plot_training_finding(experiment, true) : plot_finding(experiment, NULL, true);
     printf("%s", terminal_color(COLOR_BOLD));
-    terminal_print("%s%s\n", plain, terminal_color(COLOR_END));
+    terminal_print("%s%s\n", finding, terminal_color(COLOR_END));
 }
 
 // ------------------------------------------------------------------------------------------------------------
