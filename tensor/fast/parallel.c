@@ -6,7 +6,6 @@
 
 #define _GNU_SOURCE // sched_getaffinity
 
-#include "tensor/fast/engine.h"
 #include "tensor/fast/parallel.h"
 
 #include "tensor/unwind.h"
@@ -359,26 +358,4 @@ void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call)
     } else {
         run_shared(n, grain, part, call);
     }
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Memory of kernels
-
-void *scratch_try(Scratch *scratch, size_t bytes)
-{
-    if (bytes > scratch->bytes) {
-        free(scratch->memory);
-        scratch->memory = memory_try(bytes);
-        scratch->bytes = scratch->memory == NULL ? 0 : bytes;
-    }
-    return scratch->memory;
-}
-
-void *scratch_of(Scratch *scratch, size_t bytes, const char *what)
-{
-    void *memory = scratch_try(scratch, bytes);
-    if (memory == NULL) {
-        fail_memory(bytes, what);
-    }
-    return memory;
 }

@@ -1,4 +1,4 @@
-// dot.h: what dot.c (modules, boxes, the whole drawing) and dot_arrows.c (arrows) share.
+// dot.h: what dot.c (modules, boxes, the whole drawing), dot_arrows.c (arrows) and dot_quote.c (texts) share.
 
 #ifndef GPTAPE_DOT_H
 #define GPTAPE_DOT_H
