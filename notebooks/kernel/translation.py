@@ -160,7 +160,7 @@ class Translation:
         self.cell.problems = found[:PROBLEMS_SHOWN]
 
     def unended_type(self):
-        """(message, place) if the cell ends with  struct P { ... }  without a semicolon, which is no expression."""
+        """(message, place) if the cell ends with  struct P { ... }  and the semicolon after it is missing."""
         last = self.pieces[-1].tokens if self.pieces and self.pieces[-1].kind != FUNCTION else []
         ended = not last or last[0].text not in TAGGED or last[-1].text != "}"
         return None if ended else (f"missing ';' after the {last[0].text}", last[-1].end)

@@ -28,7 +28,7 @@ char *gdb_run(int build, const char *program, const char *commands);
 // The same with gdb options before the program.
 char *gdb_run_with(const char *options, int build, const char *program, const char *commands);
 
-// What is typed, and what is to be read of the answers, in this order.
+// Commands for gdb, and texts that its answers must contain, in this order.
 typedef struct GdbScript {
     const char *commands;
     const char *said[20];

@@ -134,7 +134,7 @@ static const GdbScript scripts[] = {
       "\nBreakpoint 9, tensor_linear (x=", "0x_ x (2, 3), weight="}},
     {"continue\nup\n", {"\nBreakpoint 7, tensor_gelu (x=", "(gdb) #1  0x_ in activation_forward ("}},
     {"continue\ngrad node->output\n",
-     {"\nbreak-backward 99, in the first backward pass: there is no node 99: the tape has 5 nodes, counted from 0\n"
+     {"\nbreak-backward 99, in the first backward pass: there is no node 99 (expected 0 to 4)\n"
       "break-backward layr, in the first backward pass: unknown node 'layr' (did you mean layer?)\n\n" // and of y nothing
       "Breakpoint 3, node_backward (node=",
       "0x_ node 3 add) at tensor/backward.c:", "(gdb) dL/d(y) (2, 3)\n    mean |grad| 0.1667  max |grad| 0.1667  |grad| 0.4082\n"}},

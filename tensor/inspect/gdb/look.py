@@ -108,7 +108,8 @@ Usage: tape, or tape 12 for node 12 with its inputs, or tape T for the node that
 
 def existing_node(tape, index):
     if index >= tape.n_nodes:
-        raise gdb.GdbError(f"there is no node {index}: the tape has {tape.n_nodes} nodes, counted from 0")
+        expected = f"expected 0 to {tape.n_nodes - 1}" if tape.n_nodes > 0 else "the tape is empty"
+        raise gdb.GdbError(f"there is no node {index} ({expected})")
     return tape.node(index)
 
 
