@@ -55,7 +55,7 @@ void fail_mistake(Where where, const char *format, ...)
 void fail_memory(size_t bytes, const char *what)
 {
     char message[200];
-    number_format(message, sizeof message, "out of memory: the system refused %.1f MiB for %s", (double)bytes / (1 << 20), what);
+    snprintf(message, sizeof message, "out of memory: the system refused %s for %s", BYTES_STRING((double)bytes), what);
     hand_over(FAIL_MEMORY, message);
 }
 

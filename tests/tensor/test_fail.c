@@ -79,18 +79,22 @@ START_TEST(refused_memory_is_reported_to_the_handler)
     }
     fail_set_handler(note_refusal);
     if (setjmp(refused) == 0) {
+        fail_memory(24, "a few bytes");
+    }
+    ck_assert_str_eq(message_told, "out of memory: the system refused 24 B for a few bytes");
+    if (setjmp(refused) == 0) {
         memory_allocate((size_t)1 << 60, "a test");
     }
     ck_assert_int_eq(kind_told, FAIL_MEMORY);
-    ck_assert_str_eq(message_told, "out of memory: the system refused 1099511627776.0 MiB for a test");
+    ck_assert_str_eq(message_told, "out of memory: the system refused 1.00 EiB for a test");
     if (setjmp(refused) == 0) {
         memory_allocate_zeroed((size_t)1 << 40, (size_t)1 << 20, "a test");
     }
-    ck_assert_str_eq(message_told, "out of memory: the system refused 1099511627776.0 MiB for a test");
+    ck_assert_str_eq(message_told, "out of memory: the system refused 1.00 EiB for a test");
     if (setjmp(refused) == 0) {
         tensor_zeros(SHAPE(INT_MAX, 400000));
     }
-    ck_assert_str_eq(message_told, "out of memory: the system refused 3276799998.5 MiB for the tape");
+    ck_assert_str_eq(message_told, "out of memory: the system refused 3.05 PiB for the tape");
     fail_set_handler(NULL);
 }
 END_TEST
@@ -145,7 +149,7 @@ START_TEST(memory_kept_for_kernels_is_forgotten_when_more_is_refused)
         scratch_of(&scratch, (size_t)1 << 60, "a test");
     }
     fail_set_handler(NULL);
-    ck_assert_str_eq(message_told, "out of memory: the system refused 1099511627776.0 MiB for a test");
+    ck_assert_str_eq(message_told, "out of memory: the system refused 1.00 EiB for a test");
     ck_assert_ptr_null(scratch.memory);
     ck_assert_uint_eq(scratch.bytes, 0);
 }
@@ -215,7 +219,7 @@ START_TEST(by_default_refused_memory_is_printed_and_exits_with_1)
     int status = run_child(be_refused, &text);
     ck_assert(WIFEXITED(status));
     ck_assert_int_eq(WEXITSTATUS(status), EXIT_FAILURE);
-    ck_assert_str_eq(text, "out of memory: the system refused 1099511627776.0 MiB for a test\n");
+    ck_assert_str_eq(text, "out of memory: the system refused 1.00 EiB for a test\n");
     free(text);
 }
 END_TEST

@@ -143,7 +143,7 @@ static void check_refusal(int threads)
     if (threads == 1) {
         parallel_for(8, 1, refuse_later_parts, &counts);
     } else {
-        assert_mistake_begins("out of memory: the system refused 5.0 MiB for a part", parallel_for(8, 1, refuse_later_parts, &counts));
+        assert_mistake_begins("out of memory: the system refused 5.00 MiB for a part", parallel_for(8, 1, refuse_later_parts, &counts));
     }
     check_each_once(&counts, 8);
     run_and_check(1000, 1, threads, threads);
