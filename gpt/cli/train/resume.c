@@ -212,14 +212,13 @@ static bool lock_run(TrainPlan *plan, Error *error)
     return plan->lock >= 0;
 }
 
-// Fails if an output is the run's text, which no option names, or if --timeline is a file of the run's folder.
+// Fails if an output is the run's text, which no option names.
 static bool check_outputs(const Options *options, const char *folder, const char *data)
 {
     const char *timeline = options_text(options, "timeline");
-    bool apart = timeline == NULL
-              || (options_apart(options, "timeline", timeline, "out", folder)
-                  && (data == NULL || options_apart(options, "timeline", timeline, "data", data)));
-    return apart && (data == NULL || (options_stream_elsewhere(options, "data", data) && options_apart(options, "out", folder, "data", data)));
+    return data == NULL
+        || ((timeline == NULL || options_apart(options, "timeline", timeline, "data", data))
+            && options_stream_elsewhere(options, "data", data) && options_apart(options, "out", folder, "data", data));
 }
 
 bool train_plan_resume(const Options *options, TrainPlan *plan)

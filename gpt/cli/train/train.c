@@ -285,8 +285,10 @@ int command_train(const Options *options)
     TrainPlan plan = {.lock = -1};
     const Probe *probes[PROBES_MOST];
     int n_probes = 0;
+    const char *timeline = options_text(options, "timeline");
     bool done = check_timeline(options) && options_probes(options, probes, &n_probes)
              && (options_given(options, "resume") ? train_plan_resume : train_plan_new)(options, &plan)
+             && (timeline == NULL || options_apart(options, "timeline", timeline, "out", plan.folder)) // which only the plan knows
              && set_probes(options, plan.trainer, probes, n_probes);
     if (done) {
         done = run(options, &plan);
