@@ -41,9 +41,11 @@ def problems(unit, page, known_names):
         in_cell = location.file is not None and location.file.name == CELL_FILE
         severity = "error" if diagnostic.severity >= cindex.Diagnostic.Error else "warning"
         place = page.origin(*file_location(location), severity == "error") if in_cell else (0, 0)
-        if diagnostic.spelling == NOT_CONSTANT and place[0] > 0:
+        if place[0] > 0 and (diagnostic.spelling == NOT_CONSTANT or severity == "warning"):
             not_constant.add(place)                     # right in a cell, whose values are computed as it runs
-        elif severity == "error" or place[0] > 0:
+        if diagnostic.spelling == NOT_CONSTANT and place[0] > 0:
+            continue
+        if severity == "error" or place[0] > 0:
             elsewhere = f"{location.file.name}:{location.line}: " if location.file is not None and not in_cell else ""
             found.append(Problem(severity, elsewhere + plainer(as_in_cell(diagnostic.spelling), known_names), *place))
     found.sort(key=lambda problem: problem.severity != "error")

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from flags import COMPILER_FLAGS, INCLUDES
+from flags import CHECKS, COMPILER_FLAGS, INCLUDES
 from names import as_in_cell
 
 PROGRAM = "clang-repl-19"
@@ -60,7 +60,7 @@ class Engine:
                                 "then run this cell again.")
         self.folder = tempfile.mkdtemp(prefix="gptape-cells-")
         self.reports, reports_in = os.pipe()
-        flags = COMPILER_FLAGS + ["-w", "-fno-caret-diagnostics", f"-DCELL_REPORTS={reports_in}"]
+        flags = COMPILER_FLAGS + CHECKS + ["-w", "-fno-caret-diagnostics", f"-DCELL_REPORTS={reports_in}"]
         flags += [f"-I{folder}" for folder in (self.folder, *self.include_folders)]
         environment = {"OMP_WAIT_POLICY": "passive", **os.environ}     # idle threads leave the processor to others
         self.process = subprocess.Popen([program] + [f"-Xcc={flag}" for flag in flags], env=environment, stdin=subprocess.PIPE,

@@ -29,7 +29,7 @@ KEPT = "All variables keep the values that they had at that moment."
 # How a cell that runtime.c ended early is reported: the error's name and its message.
 ENDINGS = {"mistake": ("Mistake", "{}"), "exit": ("Exit", "The cell ended with exit status {}."),
            "abort": ("Abort", "The cell was ended by abort, which a failed assert calls."),
-           "division": ("Division", "The cell ended at a division of an integer by zero."),
+           "undefined": ("Undefined", "The cell ended at {}."),
            "interrupted": ("Interrupted", "The cell was interrupted.")}
 
 

@@ -4,7 +4,7 @@
 //                       <-- stdout, stderr: what the cells print
 //                       <-- CELL_REPORTS: one JSON object per line: results to show, how a cell ended
 //
-// A failed check, a failed assert, exit, an integer division by zero and an interrupt jump back to cell_run. All variables and tensors are
+// A failed check, a failed assert, exit, an operation without a value and an interrupt jump back to cell_run. All variables and tensors are
 // kept, and fail_unwind undoes what library calls had changed for their duration. After a segmentation fault nothing in memory can be
 // trusted: the kernel starts a new engine.
 
@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 // Reports
 
 FILE *cell_reports = NULL;
+int cell_reports_fd = -1;
 
 // Writes , "key": "text", with the text as a JSON string.
 void cell_report_text(const char *key, const char *text)
@@ -59,11 +61,43 @@ void cell_report_end(void)
 }
 
 // ------------------------------------------------------------------------------------------------------------
+// The standard streams: a cell may close or redirect them, and the next cell prints again
+
+enum { CELL_FIRST_COPY = 500 }; // the lowest descriptor of the kernel's own: above those that a cell is likely to use
+int cell_copies[3] = {0};       // of descriptors 0, 1 and 2
+FILE *cell_streams[3] = {0};    // stdin, stdout, stderr
+
+int cell_copy(int descriptor)
+{
+    return fcntl(descriptor, F_DUPFD_CLOEXEC, CELL_FIRST_COPY);
+}
+
+// fclose in cells: a closed standard stream could not be opened again.
+int cell_fclose(FILE *stream)
+{
+    bool standard = stream == cell_streams[0] || stream == cell_streams[1] || stream == cell_streams[2];
+    return standard ? fflush(stream) : fclose(stream);
+}
+
+// Writes what the cell printed to where the cell wanted it, then restores the streams.
+void cell_restore_streams(void)
+{
+    stdin = cell_streams[0];
+    stdout = cell_streams[1];
+    stderr = cell_streams[2];
+    fflush(stdout);
+    fflush(stderr);
+    for (int i = 0; i < 3; i++) {
+        dup2(cell_copies[i], i);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------------
 // Ending a cell early
 
-typedef enum CellEnd { CELL_DONE, CELL_MISTAKE, CELL_EXIT, CELL_ABORT, CELL_DIVISION, CELL_INTERRUPTED } CellEnd;
+typedef enum CellEnd { CELL_DONE, CELL_MISTAKE, CELL_EXIT, CELL_ABORT, CELL_UNDEFINED, CELL_INTERRUPTED } CellEnd;
 
-const char *const cell_end_names[] = {"done", "mistake", "exit", "abort", "division", "interrupted"};
+const char *const cell_end_names[] = {"done", "mistake", "exit", "abort", "undefined", "interrupted"};
 
 sigjmp_buf cell_entry = {{.__mask_was_saved = 0}};
 volatile sig_atomic_t cell_running = 0; // between cell_run's start and end: cell_entry may be jumped to
@@ -98,6 +132,57 @@ _Noreturn void cell_exit(int status)
     }
     snprintf(cell_message, sizeof cell_message, "%d", status);
     cell_leave(CELL_EXIT);
+}
+
+// Cells are compiled with checks (CHECKS of flags.py) that call these functions where C leaves the value undefined.
+void cell_undefined(const char *place)
+{
+    if (!cell_running || getpid() != cell_process) {
+        fprintf(stderr, "%s\n", place);
+        _exit(134);
+    }
+    snprintf(cell_message, sizeof cell_message, "%s", place);
+    cell_leave(CELL_UNDEFINED);
+}
+
+void __ubsan_handle_divrem_overflow_minimal_abort(void)
+{
+    cell_undefined("a division of an integer by zero, or of the smallest integer by -1");
+}
+
+void __ubsan_handle_shift_out_of_bounds_minimal_abort(void)
+{
+    cell_undefined("a shift by a negative number of bits, or by as many as the integer has");
+}
+
+void __ubsan_handle_add_overflow_minimal_abort(void)
+{
+    cell_undefined("an integer result that its type cannot hold");
+}
+
+void __ubsan_handle_sub_overflow_minimal_abort(void)
+{
+    __ubsan_handle_add_overflow_minimal_abort();
+}
+
+void __ubsan_handle_mul_overflow_minimal_abort(void)
+{
+    __ubsan_handle_add_overflow_minimal_abort();
+}
+
+void __ubsan_handle_negate_overflow_minimal_abort(void)
+{
+    __ubsan_handle_add_overflow_minimal_abort();
+}
+
+void __ubsan_handle_float_cast_overflow_minimal_abort(void)
+{
+    cell_undefined("a conversion of a number to an integer type that cannot hold it");
+}
+
+void __ubsan_handle_out_of_bounds_minimal_abort(void)
+{
+    cell_undefined("an index outside of its array");
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -146,17 +231,6 @@ void cell_interrupt(int number, siginfo_t *info, void *context)
     setitimer(ITIMER_REAL, &soon, NULL);
 }
 
-void cell_arithmetic(int number, siginfo_t *info, void *context)
-{
-    (void)info;
-    if (cell_running && getpid() == cell_process && cell_may_leave(context)) {
-        cell_leave(CELL_DIVISION);
-    }
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    sigaction(number, &usual, NULL);
-    raise(number);
-}
-
 // From assert or abort, after they have printed their message.
 void cell_abort(int number)
 {
@@ -168,7 +242,7 @@ void cell_abort(int number)
 
 void cell_write(const char *text)
 {
-    if (write(CELL_REPORTS, text, strlen(text)) < 0) {
+    if (write(cell_reports_fd, text, strlen(text)) < 0) {
         _exit(1);
     }
 }
@@ -208,10 +282,18 @@ void cell_start(void)
     cell_process = getpid();
     program_invocation_short_name = "gptape"; // the name that assert prints
     prctl(PR_SET_PDEATHSIG, SIGKILL);         // the engine ends with its kernel
-    cell_reports = fdopen(CELL_REPORTS, "w");
+    cell_reports_fd = cell_copy(CELL_REPORTS);
+    cell_reports = fdopen(cell_reports_fd, "w");
+    close(CELL_REPORTS);
     setvbuf(stdout, NULL, _IOLBF, 1 << 16);
     setvbuf(stderr, NULL, _IOLBF, 1 << 12);
-    stdin = fopen("/dev/null", "r"); // a cell that reads gets end of file, not the next cell
+    cell_streams[0] = fopen("/dev/null", "r"); // a cell that reads gets end of file, not the next cell
+    cell_streams[1] = stdout;
+    cell_streams[2] = stderr;
+    for (int i = 0; i < 3; i++) {
+        cell_copies[i] = cell_copy(i);
+    }
+    cell_restore_streams();
 
     static char handler_stack[1 << 16];
     stack_t stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
@@ -219,7 +301,6 @@ void cell_start(void)
     cell_catch(SIGSEGV, cell_crash);
     cell_catch(SIGBUS, cell_crash);
     cell_catch(SIGILL, cell_crash);
-    cell_catch(SIGFPE, cell_arithmetic);
     cell_catch(SIGINT, cell_interrupt);
     cell_catch(SIGALRM, cell_interrupt);
     signal(SIGABRT, cell_abort);
@@ -249,6 +330,7 @@ void cell_run(void (*const parts[])(void), int n_parts)
         fflush(stdout);
         _exit(0);
     }
+    cell_restore_streams();
     struct itimerval never = {{0}};
     setitimer(ITIMER_REAL, &never, NULL);
     if (end != CELL_DONE && tape != NULL && tape_current() == tape) {
@@ -264,11 +346,10 @@ void cell_run(void (*const parts[])(void), int n_parts)
 // The last input of each cell: everything that the cell printed is in the pipes before this report.
 void cell_end(int cell)
 {
-    fflush(stdout);
-    fflush(stderr);
     cell_report_begin("end");
     fprintf(cell_reports, ", \"cell\": %d", cell);
     cell_report_end();
 }
 
 #define exit cell_exit
+#define fclose cell_fclose

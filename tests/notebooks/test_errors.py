@@ -120,12 +120,33 @@ class ErrorTest(KernelCase):
         self.fail_in("tape_no_grad_begin();\nattention_forward(&attn, tensor_zeros(SHAPE(1, 2, 3)));", "Mistake")
         self.shows("taped->no_grad_depth == 0 && taped->scope == NULL", "1")
 
-    def test_assert_and_abort_and_division(self):
+    def test_assert_and_abort(self):
         self.succeed("int kept = 3;")
         answer = self.fail_in("assert(kept == 4);", "Abort")
         self.assertIn("kept == 4", answer.stderr)
-        self.fail_in("int zero = 0;\nint quotient = kept / zero;", "Division")
         self.shows("kept", "3")
+
+    def test_what_c_leaves_undefined_has_no_value(self):
+        self.succeed("int zero = 0, row[3] = {1, 2, 3};\nint smallest = -2147483647 - 1;\nint quotient(int x) { return 1 / x; }")
+        for code, place in (("1/0", "division"), ("5 % 0", "division"), ("int x = 1 / 0; x", "division"), ("int pair[2] = {1 / 0, 2};", "division"),
+                            ("row[0] / zero", "division"), ("quotient(0)", "division"), ("smallest / -1", "division"), ("1 << 40", "shift"),
+                            ("1 >> (zero - 1)", "shift"), ("2147483647 + row[0]", "integer result"), ("smallest - 1", "integer result"),
+                            ("smallest * row[1]", "integer result"), ("-smallest", "integer result"), ("(int)1e30", "conversion"),
+                            ("(int)(0.0 / 0)", "conversion"), ("row[3]", "an index"), ("row[zero - 1] = 2;", "an index")):
+            self.assertIn(place, self.fail_in(code, "Undefined").error, code)
+        self.shows("zero ? 1 / 0 : row[2]", "3")
+        self.shows("-1 << 3", "-8")
+        self.shows("1.0 / zero", "inf")
+
+    def test_a_cell_that_closes_or_redirects_the_streams_keeps_those_of_later_cells(self):
+        for code in ("close(1);", "close(2);", "close(0);", "fclose(stdout);", "fclose(stderr);", "fclose(stdin);", "stdout = stderr = NULL;",
+                     'freopen("/dev/null", "w", stdout);', "dup2(0, 2);", "for (int i = 0; i < 64; i++) close(i);", "fcloseall();",
+                     "close(1);\nexit(1);"):
+            self.run_cell(code)
+            answer = self.succeed('printf("out\\n");\nfprintf(stderr, "err\\n");\ngetchar()')
+            self.assertEqual((answer.stdout, answer.stderr, answer.value), ("out\n", "err\n", "-1"), code)
+        self.succeed('FILE *diverted = fopen("diverted", "w");\ndup2(fileno(diverted), 1);\nprintf("to a file\\n");')
+        self.assertEqual(self.notebook.file("diverted").read_text(), "to a file\n")
 
     def test_exit_ends_the_cell_and_not_the_engine(self):
         self.succeed("int before_exit = 3;")
@@ -183,7 +204,7 @@ class CrashTest(KernelCase):
         self.shows("in_parent + 1", "2")
 
     def test_an_engine_that_cannot_be_heard_is_ended(self):
-        self.fail_in("for (int i = 3; i < 256; i++) close(i);", "Crash")
+        self.fail_in("closefrom(3);", "Crash")
         self.shows("1 + 4", "5")
 
     def test_memory_freed_twice(self):

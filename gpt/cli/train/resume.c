@@ -217,8 +217,8 @@ static bool check_outputs(const Options *options, const char *folder, const char
 {
     const char *timeline = options_text(options, "timeline");
     return data == NULL
-        || ((timeline == NULL || options_apart(options, "timeline", timeline, "data", data))
-            && options_stream_elsewhere(options, "data", data) && options_apart(options, "out", folder, "data", data));
+        || ((timeline == NULL || options_apart(options, "timeline", timeline, "data", data)) && options_stream_elsewhere(options, "data", data)
+            && options_apart(options, "out", folder, "data", data));
 }
 
 bool train_plan_resume(const Options *options, TrainPlan *plan)
