@@ -142,11 +142,16 @@ static bool check_rows(const ExperimentConfig *config, Error *error)
         return error_set_field(error, "norm", "batch normalization of one input row would make it 0 (expected several rows)");
     }
     int n_classes = config->deep.sizes[config->deep.n_layer];
+    int n_counted = config->deep.loss != LOSS_CE;
     for (int i = 0; config->deep.loss == LOSS_CE && i < experiment_rows(config); i++) {
         if (config->targets[i] < TARGET_IGNORED || config->targets[i] >= n_classes) {
             return error_set_field(error, "target", "class %d of row %d: must be 0 to %d, or -1: ignored", config->targets[i], i + 1,
                                    n_classes - 1);
         }
+        n_counted += config->targets[i] != TARGET_IGNORED;
+    }
+    if (n_counted == 0) {
+        return error_set_field(error, "target", "every class is -1: ignored (expected at least one that is not)");
     }
     double values = 0;
     for (int i = 0; i <= config->deep.n_layer; i++) {

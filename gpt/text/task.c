@@ -129,4 +129,11 @@ void batch_draw(const BatchSource *source, Random *random, int B, int T, int *id
     Random own;
     random_seed(&own, random_bits(random));
     source->fill(source->context, &own, B, T, ids, targets);
+    for (size_t i = 0, n = (size_t)B * (size_t)T; i < n; i++) {
+        if (targets[i] != TARGET_IGNORED) {
+            return;
+        }
+    }
+    fail_mistake(HERE, "batch_draw: %.80s: every target is TARGET_IGNORED (expected one that is not, so that the batch has a loss)",
+                 source->name != NULL ? source->name : "fill");
 }

@@ -50,8 +50,12 @@ static bool setup_check(const TrainSetup *setup, const GPT *gpt, const Dataset *
     if (setup->task == NULL && setup->batches.fill == NULL && setup->ids == NULL) {
         return error_set(error, "no data (expected a text, a fixed batch, a task or a function that makes batches)");
     }
-    int n = setup->train.accumulate * setup->train.batch * setup->train.length;
-    return setup->ids == NULL || (gpt_ids_check(&setup->gpt, setup->ids, n, error) && gpt_targets_check(&setup->gpt, setup->targets, n, error));
+    int n = setup->train.batch * setup->train.length;
+    bool sound = true;
+    for (int part = 0; setup->ids != NULL && sound && part < setup->train.accumulate; part++) { // each part has a mean of its own
+        sound = gpt_ids_check(&setup->gpt, setup->ids + part * n, n, error) && gpt_targets_check(&setup->gpt, setup->targets + part * n, n, error);
+    }
+    return sound;
 }
 
 static void free_members(Trainer *trainer)

@@ -202,6 +202,7 @@ static const Wrong wrongs[] = {
     {"eval --task sort", 2, "gptape eval: --task: 'sort' is unknown (expected copy, shift:K or modular:K with K up to 65535)\n"},
     {"eval --task modular:300", 2, "gptape eval: --task: modular:300 needs a vocabulary of at least 301 tokens, but the model has 256\n"},
     {"eval --targets 1,2", 2, "gptape eval: --ids: missing; --ids and --targets go together\n"},
+    {"eval --ids 1,2 --targets=-1,-1", 2, "gptape eval: --targets: all 2 targets are -1, which are ignored (expected at least one token)\n"},
     {"eval --ids 1,2 --targets 1", 2, "gptape eval: --targets: 1 x 1 tokens, but --ids has 1 x 2\n"},
     {"eval --ids 1,2 --targets 1,2 --data text.txt", 2, "gptape eval: --data: for a text, but --ids gives the whole batch; leave one out\n"},
     {"eval --model model --ids 256 --targets 1", 2, "gptape eval: --ids: '256' is not an integer between 0 and 255\n"},

@@ -127,6 +127,16 @@ START_TEST(missing_fields)
 END_TEST
 
 // Numbers and structs that no function gave.
+static void ignore_all(void *context, Random *random, int B, int T, int *ids, int *targets)
+{
+    (void)context;
+    (void)random;
+    for (int i = 0; i < B * T; i++) {
+        ids[i] = 0;
+        targets[i] = TARGET_IGNORED;
+    }
+}
+
 START_TEST(values_that_do_not_exist)
 {
     Tensor *x = tensor_full(SHAPE(2, 3), 1);
@@ -168,6 +178,9 @@ START_TEST(values_that_do_not_exist)
     ASSERT_MISTAKE(dataset_tokens(&dataset, SPLIT_COUNT), "dataset_tokens: split 2 is unknown");
     ASSERT_MISTAKE(task_source(&task), "task_source: the task does not fit any rows");
     ASSERT_MISTAKE(batch_draw(&source, &random, 1, 8, ids, ids), "batch_draw: source->fill is NULL");
+    source.fill = ignore_all;
+    ASSERT_MISTAKE(batch_draw(&source, &random, 1, 8, ids, ids),
+                   "batch_draw: none: every target is TARGET_IGNORED (expected one that is not, so that the batch has a loss)");
     ASSERT_MISTAKE(stories_check(NULL, "x", 1, NULL, NULL), "stories_check: stories is NULL");
     KVCache *cache = kv_cache_create(1, 1, 4, 2);
     cache->length = -1;

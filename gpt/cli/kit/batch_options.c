@@ -68,6 +68,8 @@ bool options_batch(const Options *options, const GPTConfig *config, int **ids, i
     if (rows != *B || columns != *T) {
         return option_error(options, "targets", "%d x %d tokens, but --ids has %d x %d", rows, columns, *B, *T);
     }
-    return *T <= config->context_length
-        || option_error(options, "ids", "rows of %d tokens exceed the context length %d", *T, config->context_length);
+    Error error;
+    return (*T <= config->context_length
+            || option_error(options, "ids", "rows of %d tokens exceed the context length %d", *T, config->context_length))
+        && (gpt_targets_check(config, *targets, rows * columns, &error) || option_error(options, "targets", "%s", error.message));
 }

@@ -165,6 +165,12 @@ START_TEST(a_run_without_data_and_tasks_that_do_not_fit_are_refused)
 {
     TrainSetup nothing = setup_of(NULL, NULL);
     nothing.batches = (BatchSource){0};
+    TrainSetup half = nothing; // the second of two parts of a step
+    half.train.accumulate = 2;
+    half.ids = memory_allocate_zeroed(2 * BATCH * LENGTH, sizeof(int), "a test");
+    half.targets = memory_allocate_zeroed(2 * BATCH * LENGTH, sizeof(int), "a test");
+    memset(half.targets + BATCH * LENGTH, TARGET_IGNORED, BATCH * LENGTH * sizeof(int));
+    assert_refused(half, "all 18 targets are -1, which are ignored (expected at least one token)");
     assert_refused(nothing, "no data (expected a text, a fixed batch, a task or a function that makes batches)");
     assert_refused(setup_of(NULL, "shift:6"), "shift:6 needs rows of at least 7 tokens, but they have 6");
     assert_refused(setup_of(NULL, "modular:11"), "modular:11 needs a vocabulary of at least 12 tokens, but the model has 11");
