@@ -30,10 +30,10 @@ typedef struct Listing {
     Error *error;
 } Listing;
 
-static AddedToken *append(AddedTokens *added, const char *content, int id)
+static AddedToken *append(AddedTokens *added, const char *content, int id, bool special)
 {
     AddedToken *token = LIST_ADD(added->list, added->n, added->capacity, "the added tokens");
-    *token = (AddedToken){.content = memory_copy_text(content), .id = id};
+    *token = (AddedToken){.content = memory_copy_text(content), .id = id, .special = special, .normalized = !special};
     return token;
 }
 
@@ -48,7 +48,7 @@ static AddedToken *add(const Listing *listing, const char *content, double id)
                   content, id);
         return NULL;
     }
-    return token != NULL ? token : append(added, content, (int)id);
+    return token != NULL ? token : append(added, content, (int)id, false);
 }
 
 // {"content": "<|pad|>", "lstrip": false, "rstrip": false, "single_word": false, "special": true}
@@ -63,7 +63,9 @@ static bool add_described(const Listing *listing, const cJSON *json, double id)
     }
     AddedToken *token = add(listing, content->valuestring, id);
     if (token != NULL) {
+        const cJSON *normalized = json_member(json, "normalized");
         token->special = cJSON_IsTrue(json_member(json, "special"));
+        token->normalized = normalized == NULL ? !token->special : cJSON_IsTrue(normalized);
         token->lstrip = cJSON_IsTrue(json_member(json, "lstrip"));
         token->rstrip = cJSON_IsTrue(json_member(json, "rstrip"));
     }
@@ -128,6 +130,7 @@ static bool mark_special(const Listing *listing, const cJSON *json)
         token = add(listing, content, id);
     }
     if (token != NULL) {
+        token->normalized = token->normalized && token->special; // as described, or as a special token is
         token->special = true;
     }
     return token != NULL;
@@ -233,7 +236,7 @@ static void add_end_of_text(AddedTokens *added, const Tokens *tokens)
 {
     int id = tokens_find(tokens, END_OF_TEXT, sizeof END_OF_TEXT - 1);
     if (id >= 0 && added_token_find(added, END_OF_TEXT, strlen(END_OF_TEXT)) == NULL) {
-        append(added, END_OF_TEXT, id)->special = true;
+        append(added, END_OF_TEXT, id, true);
     }
 }
 
@@ -269,7 +272,7 @@ static void write_token(const AddedToken *token, bool first, FILE *stream)
     AUTO_JSON cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "content", token->content);
     cJSON_AddBoolToObject(json, "lstrip", token->lstrip);
-    cJSON_AddBoolToObject(json, "normalized", !token->special);
+    cJSON_AddBoolToObject(json, "normalized", token->normalized);
     cJSON_AddBoolToObject(json, "rstrip", token->rstrip);
     cJSON_AddBoolToObject(json, "single_word", false);
     cJSON_AddBoolToObject(json, "special", token->special);

@@ -108,6 +108,7 @@ typedef struct AddedToken {
     int id;
     bool special;        // found only while special tokens are on
     bool lstrip, rstrip; // takes the white space before it, after it
+    bool normalized;     // found only beside those that are not, even if they begin later
 } AddedToken;
 
 typedef struct AddedTokens {

@@ -125,9 +125,10 @@ bool pre_tokenizer_split(const Pattern *split, const char *text, size_t n, bool 
 
 // ------------------------------------------------------------------------------------------------------------
 // Where the added tokens are in a text: the leftmost, and of those that begin there the longest. They are one pattern, longest first. lstrip
-// and rstrip make a token take the white space on that side, too:
+// and rstrip make a token take the white space on that side, too. Those that are not normalized are found first, as in transformers: in another
+// token, none of them may begin. (?2) stands for all of them:
 //
-//      (?|[space]*(<\|mask\|>)|(gptapes)|(gptape))
+//      (?|[space]*(<\|mask\|>)|((?!(?2))g(?!(?2))p(?!(?2))t))(?(DEFINE)((?!)|[space]*(<\|mask\|>)))
 
 static int longest_first(const void *a, const void *b)
 {
@@ -137,15 +138,18 @@ static int longest_first(const void *a, const void *b)
 }
 
 // Each character as \x{...}, so that none has a meaning of its own.
-static void write_literal(const char *content, FILE *pattern)
+static void write_alternative(const AddedToken *token, FILE *pattern)
 {
-    size_t n = strlen(content);
+    const char *guard = token->normalized ? "(?!(?2))" : "";
+    size_t n = strlen(token->content);
     size_t at = 0;
+    fprintf(pattern, "|(?:%s[" UNICODE_SPACE "])%s(", guard, token->lstrip ? "*" : "{0}");
     while (at < n) {
         int code = 0;
-        at += (size_t)utf8_read(content + at, n - at, &code);
-        fprintf(pattern, "\\x{%x}", (unsigned)code);
+        at += (size_t)utf8_read(token->content + at, n - at, &code);
+        fprintf(pattern, "%s\\x{%x}", guard, (unsigned)code);
     }
+    fprintf(pattern, ")(?:%s[" UNICODE_SPACE "])%s", guard, token->rstrip ? "*" : "{0}");
 }
 
 static void write_pattern(const AddedTokens *added, FILE *pattern)
@@ -157,11 +161,15 @@ static void write_pattern(const AddedTokens *added, FILE *pattern)
     qsort(order, (size_t)added->n, sizeof *order, longest_first);
     fputs("(?", pattern);
     for (int i = 0; i < added->n; i++) {
-        fputs(order[i]->lstrip ? "|[" UNICODE_SPACE "]*(" : "|(", pattern);
-        write_literal(order[i]->content, pattern);
-        fputs(order[i]->rstrip ? ")[" UNICODE_SPACE "]*" : ")", pattern);
+        write_alternative(order[i], pattern);
     }
-    fputs(")", pattern);
+    fputs(")(?(DEFINE)((?!)", pattern);
+    for (int i = 0; i < added->n; i++) {
+        if (!order[i]->normalized) {
+            write_alternative(order[i], pattern);
+        }
+    }
+    fputs("))", pattern);
 }
 
 bool added_tokens_compile(AddedTokens *added, Error *error)

@@ -164,7 +164,8 @@ uint64_t tokenizer_fingerprint(const Tokenizer *tokenizer)
     for (int i = 0; i < tokenizer->added.n; i++) {
         const AddedToken *token = &tokenizer->added.list[i];
         if (added_token_is_found(&tokenizer->added, token)) {
-            hash = hash_add(hash, (uint64_t)token->id << 2 | (uint64_t)token->lstrip << 1 | (uint64_t)token->rstrip);
+            bool unusual = token->normalized == token->special;
+            hash = hash_add(hash, (uint64_t)unusual << 32 | (uint64_t)token->id << 2 | (uint64_t)token->lstrip << 1 | (uint64_t)token->rstrip);
         }
     }
     return hash;

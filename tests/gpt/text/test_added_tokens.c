@@ -2,7 +2,8 @@
 //
 // The ids of GPT-2's vocabulary are those that transformers 5.24.0 gives, by GPT2TokenizerFast with
 //      add_special_tokens({"pad_token": "<|pad|>"})
-//      add_tokens(["gptape", "Δx", AddedToken("left", lstrip=True), AddedToken("right", rstrip=True), "gptapes"])
+//      add_tokens(["gptape", "Δx", AddedToken("left", lstrip=True), AddedToken("right", rstrip=True), "gptapes",
+//                  AddedToken("ape!", normalized=False)])
 
 #include "gpt/base/base.h"
 #include "gpt/gptape.h"
@@ -65,7 +66,8 @@ static const char decoder[] =
     "\"3506\": {\"content\": \"right\", \"lstrip\": false, \"rstrip\": true, \"single_word\": false, \"special\": false},"
     "\"9464\": {\"content\": \"left\", \"lstrip\": true, \"rstrip\": false, \"single_word\": false, \"special\": false},"
     "\"50256\": {\"content\": \"<|endoftext|>\", \"special\": true}, \"50257\": {\"content\": \"<|pad|>\", \"special\": true},"
-    "\"50258\": {\"content\": \"gptape\"}, \"50259\": {\"content\": \"\xce\x94x\"}, \"50260\": {\"content\": \"gptapes\"}}}";
+    "\"50258\": {\"content\": \"gptape\"}, \"50259\": {\"content\": \"\xce\x94x\"}, \"50260\": {\"content\": \"gptapes\"},"
+    "\"50261\": {\"content\": \"ape!\", \"normalized\": false}}}";
 
 static const struct {
     const char *text;
@@ -82,6 +84,7 @@ static const struct {
     {" gptape\n\n", 3, {220, 50258, 628}},
     {"left  ", 3, {9464, 220, 220}},
     {"\xc2\xa0left", 1, {9464}},
+    {"gptapes gptape gptape!", 6, {50260, 220, 50258, 308, 457, 50261}},
 };
 
 // GPT-2's own vocabulary, if it is here; the test has nothing to do without.
@@ -107,7 +110,7 @@ START_TEST(ids_are_those_of_transformers)
     }
     text_write("tokenizer_config.json", decoder);
     Tokenizer *tokenizer = load();
-    ck_assert_int_eq(tokenizer_vocab_size(tokenizer), 50261);
+    ck_assert_int_eq(tokenizer_vocab_size(tokenizer), 50262);
     ck_assert(tokenizer_special(tokenizer));
     for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
         assert_ids(tokenizer, golden[i].text, golden[i].n, golden[i].ids);
