@@ -175,7 +175,7 @@ static const struct {
     {"--init-gain 0", 2, "--init-gain: '0' is not a number between 1e-06 and 1e+06"},
     {"--bias-std -1", 2, "--bias-std: '-1' is not a number between 0 and 1e+06"},
     {"--net gpt --ids 1,2 --targets=-2,1", 2, "'-2'"},
-    {"--sizes 3,4,2 --loss ce --target=-1", 1, "--target: every class is -1: ignored (expected at least one that is not)"},
+    {"--sizes 3,4,4,2 --loss ce --target=-1", 1, "--target: every class is -1: ignored (expected at least one that is not)"},
     {"--net gpt --ids 1,2 --targets=-1,-1", 2, "--targets: all 2 targets are -1, which are ignored (expected at least one token)"},
     {"--sizes 3x", 2, "--sizes: '3x' is not a size and a count (expected 200x3 with at most x100000)"},
     {"--sizes 1,3x0,1", 2, "--sizes: '3x0' is not a size"},
