@@ -140,7 +140,7 @@ static int run(int argc, const char **argv)
 // Out of memory is not a mistake: one line, and STATUS_FAILED.
 static void on_failure(FailKind kind, const char *message)
 {
-    command_failing(message);
+    command_failing(kind, message);
     if (kind == FAIL_MISTAKE) {
         abort(); // a debugger stops here
     }

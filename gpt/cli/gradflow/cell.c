@@ -22,7 +22,9 @@ static const char **arguments_of(const char *name, const char *settings, uint64_
     AUTO_FREE char *line = text_format("gradflow %s --seed %llu --seeds 1 --depths none --plot none --csv - --quiet", settings,
                                        (unsigned long long)seed);
     int code = poptParseArgvString(line, n, &arguments);
-    if (code != 0) {
+    if (code == POPT_ERROR_MALLOC) {
+        fail_memory(strlen(line), "a network's options");
+    } else if (code != 0) {
         command_error(name, "'%.200s': %s", settings, poptStrerror(code));
     }
     return code != 0 ? NULL : arguments;

@@ -245,7 +245,7 @@ void command_error(const char *command, const char *format, ...) __attribute__((
 // Ends a command on all ranks and returns the status of the rank that failed. command_failing: a failure that no other rank waits for, which is
 // printed on any rank.
 int command_end_ranks(const CommandHelp *help, int status);
-void command_failing(const char *message);
+void command_failing(FailKind kind, const char *message);
 
 // Prints an error. If it is about a field that is an option of the command, names the option: --n-embd. Returns false. The exit status will be
 // STATUS_USAGE, or STATUS_FAILED after report_failure.

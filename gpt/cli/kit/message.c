@@ -15,11 +15,13 @@ static void print_line(const char *command, const char *text)
 }
 
 static Error unprinted; // on a rank other than 0
+static bool reported;   // an error was
 
 void command_error(const char *command, const char *format, ...)
 {
     char text[1200];
     FORMAT_ARGUMENTS(text, sizeof text, format);
+    reported = true;
     if (ranks_rank() == 0) {
         print_line(command, text);
     } else {
@@ -43,11 +45,13 @@ int command_end_ranks(const CommandHelp *help, int status)
     return done ? STATUS_FAILED : status;
 }
 
-void command_failing(const char *message)
+void command_failing(FailKind kind, const char *message)
 {
     char rank[32];
     snprintf(rank, sizeof rank, "rank %d", ranks_rank());
-    print_line(ranks_count() > 1 ? rank : NULL, message);
+    if (kind == FAIL_MISTAKE || !reported) { // after an error, memory for the rest of the command is no longer needed
+        print_line(ranks_count() > 1 ? rank : NULL, message);
+    }
 }
 
 static int status_of_error = STATUS_USAGE; // of the last one
