@@ -14,9 +14,9 @@
 #include <string.h>
 #include <tgmath.h>
 
-static Tensor *cache_create(const char *label, int B, int n_head, int T, int D)
+static Tensor *cache_create(const char *label, int B, int n_head, int room, int D)
 {
-    Tensor *cached = tensor_parameter("cache", label, SHAPE(B, n_head, T, D));
+    Tensor *cached = tensor_parameter("cache", label, SHAPE(B, n_head, room, D));
     cached->requires_grad = false;
     return cached;
 }
@@ -26,13 +26,13 @@ static void free_cache(void *cache)
     kv_cache_free(cache);
 }
 
-KVCache *kv_cache_create(int B, int n_head, int T, int D)
+KVCache *kv_cache_create(int B, int n_head, int room, int D)
 {
     KVCache *cache = memory_allocate_zeroed(1, sizeof *cache, "a cache");
     int frame = unwind_begin();
     unwind_add_on_failure(free_cache, cache);
-    cache->keys = cache_create("keys", B, n_head, T, D);
-    cache->values = cache_create("values", B, n_head, T, D);
+    cache->keys = cache_create("keys", B, n_head, room, D);
+    cache->values = cache_create("values", B, n_head, room, D);
     unwind_end(frame);
     return cache;
 }
@@ -94,7 +94,7 @@ static CachedSizes cached_sizes(const Tensor *qkv, const KVCache *cache, Where w
 }
 
 // Copies the keys or values of the new positions behind those in the cache. from points to them in the first row of qkv.
-static void append(const CachedSizes *s, const Real *from, Real *cached)
+static void copy_behind(const CachedSizes *s, const Real *from, Real *cached)
 {
     const AttentionSizes *now = &s->now;
     for (size_t b = 0; b < now->B; b++) {
@@ -118,14 +118,17 @@ Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where)
     if (tape_current()->no_grad_depth == 0) {
         fail_mistake(where, "tensor_attention_cached: has no backward and cannot be recorded; call tape_no_grad_begin() first");
     }
-    append(&s, qkv->data + s.now.C, cache->keys->data);
-    append(&s, qkv->data + 2 * s.now.C, cache->values->data);
-    cache->length += (int)s.now.T;
-    if (s.past == 0) {
-        return tensor_attention(qkv, (int)s.now.n_head, true, where); // there are no earlier positions
+    copy_behind(&s, qkv->data + s.now.C, cache->keys->data);
+    copy_behind(&s, qkv->data + 2 * s.now.C, cache->values->data);
+    Tensor *y;
+    if (s.past == 0) { // there are no earlier positions
+        y = tensor_attention(qkv, (int)s.now.n_head, true, where);
+    } else {
+        y = op_output(&call, SHAPE((int)s.now.B, (int)s.now.T, (int)s.now.C));
+        Real *weights = op_save(y, (s.past + s.now.T) * sizeof(Real));
+        kernels()->attention_cached(&s, qkv->data, cache->keys->data, cache->values->data, weights, y->data);
+        op_done(&call, y);
     }
-    Tensor *y = op_output(&call, SHAPE((int)s.now.B, (int)s.now.T, (int)s.now.C));
-    Real *weights = op_save(y, (s.past + s.now.T) * sizeof(Real));
-    kernels()->attention_cached(&s, qkv->data, cache->keys->data, cache->values->data, weights, y->data);
-    return op_done(&call, y);
+    cache->length += (int)s.now.T; // after a failure the cache is as it was
+    return y;
 }

@@ -1,12 +1,13 @@
 // test_cache.c: attention of new positions over kept keys and values, against attention over all of them at once.
 
-#include "tensor/tensor.h"
+#include "tensor/inspect/inspect.h"
 #include "tests/support/kernels.h"
 #include "tests/support/mistake.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,6 +194,24 @@ START_TEST(mistakes_are_reported)
 }
 END_TEST
 
+START_TEST(a_failure_leaves_the_cache_as_it_was)
+{
+    KVCache *cache = kv_cache_create(1, 2, 3, 2);
+    tape_no_grad_begin();
+    Tensor *one = tensor_zeros(SHAPE(1, 1, 12));
+    Tensor *bad = tensor_full(SHAPE(1, 1, 12), (double)NAN);
+    nan_watch(true);
+    for (int length = 0; length < 2; length++) {
+        assert_mistake_begins("tensor_attention: 4 of 4 values are NaN", tensor_attention_cached(bad, cache));
+        ck_assert_int_eq(cache->length, length);
+        tensor_attention_cached(one, cache);
+    }
+    nan_watch(false);
+    tape_no_grad_end();
+    kv_cache_free(cache);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cache");
@@ -204,5 +223,6 @@ int main(void)
     tcase_add_test(tcase, large_scores_do_not_overflow);
     tcase_add_test(tcase, rows_that_a_cache_has_can_be_selected);
     tcase_add_test(tcase, mistakes_are_reported);
+    tcase_add_test(tcase, a_failure_leaves_the_cache_as_it_was);
     return suite_run(suite);
 }
