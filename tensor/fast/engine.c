@@ -155,14 +155,6 @@ static void fast_adamw(const AdamWFactors *f, const Real *grad, Real *m, Real *v
 #define FAST_ENTRY(type, name) .name = fast_##name,
 const Kernels kernels_fast = {"fast", parallel_for, KERNELS(FAST_ENTRY)};
 
-void kernels_set_threads(int threads)
-{
-    if (threads < 1) {
-        fail_mistake(HERE, "kernels_set_threads: %d threads (expected 1 or more)", threads);
-    }
-    parallel_set_threads(threads);
-}
-
 int kernels_threads(void)
 {
     return kernels() == &kernels_plain ? 1 : parallel_threads();

@@ -8,6 +8,7 @@
 
 #include "tensor/fast/parallel.h"
 
+#include "tensor/fast/fast.h"
 #include "tensor/unwind.h"
 
 #include <pthread.h>
@@ -97,8 +98,11 @@ int parallel_threads(void)
     return chosen_threads;
 }
 
-void parallel_set_threads(int threads)
+void kernels_set_threads(int threads)
 {
+    if (threads < 1) {
+        fail_mistake(HERE, "kernels_set_threads: %d threads (expected 1 or more)", threads);
+    }
     chosen_threads = at_most(threads);
 }
 

@@ -19,7 +19,6 @@ void parallel_for(size_t n, size_t grain, LoopPart *part, const void *call);
 // a handler that leaves by longjmp would leave other threads in the loop.
 void parallel_refuse(size_t bytes, const char *what);
 
-int parallel_threads(void); // the number of threads: as set, else OMP_NUM_THREADS, else one per processor
-void parallel_set_threads(int threads);
+int parallel_threads(void); // the number of threads: that of kernels_set_threads, else OMP_NUM_THREADS, else one per processor
 
 #endif

@@ -33,7 +33,7 @@ static float sum_of(const float *sums, int n)
 
 static inline __attribute__((always_inline)) float multiply_add(size_t rounds, const int n, const bool fused)
 {
-    const float factor = 0.999F; // sums come to rest at addend / (1 - factor): neither overflow nor denormals
+    const float factor = 0.999F; // sums converge to addend / (1 - factor): neither overflow nor denormals
     const float addend = 0.001F;
     float sums[MOST_SUMS] = {0};
     for (size_t i = 0; i < rounds; i++) {

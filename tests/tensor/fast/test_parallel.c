@@ -1,5 +1,6 @@
 // Loops whose parts run side by side: each round is done once, whoever does it.
 
+#include "tensor/fast/fast.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/tensor.h"
 #include "tests/support/mistake.h"
@@ -49,7 +50,7 @@ static void check_each_once(const Counts *counts, size_t n)
 static void run_and_check(size_t n, size_t grain, int threads, int parts)
 {
     Counts counts = {.grain = grain};
-    parallel_set_threads(threads);
+    kernels_set_threads(threads);
     parallel_for(n, grain, count_rounds, &counts);
     check_each_once(&counts, n);
     ck_assert_int_eq(counts.parts, parts);
@@ -76,7 +77,7 @@ END_TEST
 // Thousands of loops, so that helpers are found awake, asleep and late.
 START_TEST(loops_follow_each_other_without_a_round_lost)
 {
-    parallel_set_threads(4);
+    kernels_set_threads(4);
     for (int i = 0; i < 5000; i++) {
         size_t n = (size_t)(i % ROUNDS) + 1;
         Counts counts = {.grain = (size_t)(i % 41) + 1};
@@ -99,7 +100,7 @@ static void count_within(const void *call, size_t start, size_t end)
 START_TEST(a_loop_within_a_part_is_not_shared_again)
 {
     Counts counts = {.grain = 1};
-    parallel_set_threads(2);
+    kernels_set_threads(2);
     parallel_for(2, 1, count_within, &counts);
     ck_assert_int_eq(counts.parts, 2);
     ck_assert_int_eq(counts.done[0], 2);
@@ -120,7 +121,7 @@ static void look_whether_it_can_be_left(const void *call, size_t start, size_t e
 START_TEST(a_shared_loop_cannot_be_left)
 {
     pthread_t caller = pthread_self();
-    parallel_set_threads(2);
+    kernels_set_threads(2);
     ck_assert(fail_can_unwind());
     parallel_for(2, 1, look_whether_it_can_be_left, &caller);
     ck_assert(fail_can_unwind());
@@ -139,7 +140,7 @@ static void refuse_later_parts(const void *call, size_t start, size_t end)
 static void check_refusal(int threads)
 {
     Counts counts = {.grain = 1};
-    parallel_set_threads(threads);
+    kernels_set_threads(threads);
     if (threads == 1) {
         parallel_for(8, 1, refuse_later_parts, &counts);
     } else {
@@ -171,7 +172,7 @@ static void *loop_often(void *unused)
 START_TEST(two_threads_may_have_loops_at_once)
 {
     pthread_t other;
-    parallel_set_threads(3);
+    kernels_set_threads(3);
     ck_assert_int_eq(pthread_create(&other, NULL, loop_often, NULL), 0);
     loop_often(NULL);
     pthread_join(other, NULL);
@@ -200,7 +201,7 @@ static atomic_int failed; // parts whose child failed
 static void *loop_in_child(void *wrong)
 {
     Counts counts = {.grain = 1};
-    parallel_set_threads(64); // the first helper is up before the last is made
+    kernels_set_threads(64); // the first helper is up before the last is made
     parallel_for(ROUNDS, 1, count_rounds, &counts);
     *(int *)wrong = count_wrong(&counts, ROUNDS);
     return NULL;
@@ -235,7 +236,7 @@ static void fork_in_first_part(const void *call, size_t start, size_t end)
 
 START_TEST(a_child_process_made_during_a_loop_leaves_that_loop_alone)
 {
-    parallel_set_threads(3);
+    kernels_set_threads(3);
     for (int i = 0; i < 10; i++) {
         parallel_for(3, 1, fork_in_first_part, NULL);
         ck_assert_int_eq(failed, 0);
