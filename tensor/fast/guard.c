@@ -7,11 +7,11 @@
 // So calls that may generate code are guarded: during them, an abort, a segmentation fault and std::terminate in this thread jump back here.
 // oneDNN may then hold locks and half-written code, and is not called again.
 
-#ifdef GPTAPE_ONEDNN
-
 #define _GNU_SOURCE // RTLD_DEFAULT
 
 #include "tensor/fast/engine.h"
+
+#ifdef GPTAPE_ONEDNN
 
 #include <dlfcn.h>
 #include <dnnl.h>
@@ -165,9 +165,5 @@ bool guard_onednn_ready(void)
     ready = guard_call(write_code, NULL);
     return ready;
 }
-
-#else
-
-typedef int NoGuardWithoutOneDNN; // a C file must not be empty
 
 #endif
