@@ -106,12 +106,12 @@ static double clip_factor(double norm, double max_norm)
 // Steps
 
 // The same for all values of a parameter. The corrections undo that m and v start at 0.
-static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
+static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p, double gradient_factor)
 {
     const AdamWConfig *config = &adamw->config;
     bool decays = p->shape.ndim >= 2;
     return (AdamWFactors){
-        .gradient = 1,
+        .gradient = (Real)gradient_factor,
         .beta1 = (Real)config->beta1,
         .new1 = (Real)(1 - config->beta1), // not 1 - beta1 in float32, which is off by 2e-7
         .beta2 = (Real)config->beta2,
@@ -125,9 +125,6 @@ static AdamWFactors adamw_factors(const AdamW *adamw, const Tensor *p)
 
 static void step_with(AdamW *adamw, double gradient_factor, Where where)
 {
-    if (adamw == NULL || adamw->parameters == NULL) {
-        fail_mistake(HERE, "adamw_step: %s is NULL", adamw == NULL ? "adamw" : "adamw->parameters");
-    }
     check_config(&adamw->config);
     if (adamw->step < 0 || adamw->step == INT_MAX) {
         fail_mistake(HERE, "adamw_step: step is %d (expected 0 to %d)", adamw->step, INT_MAX - 1);
@@ -138,8 +135,7 @@ static void step_with(AdamW *adamw, double gradient_factor, Where where)
         Tensor *p = adamw->parameters->parameters[i];
         size_t n = tensor_count(p);
         if (p->grad != NULL) {
-            AdamWFactors factors = adamw_factors(adamw, p);
-            factors.gradient = (Real)gradient_factor;
+            AdamWFactors factors = adamw_factors(adamw, p, gradient_factor);
             kernels()->adamw(&factors, p->grad, adamw->m + at, adamw->v + at, p->data, n);
             (tensor_changed)(p, where);
         }
@@ -149,11 +145,13 @@ static void step_with(AdamW *adamw, double gradient_factor, Where where)
 
 void adamw_step(AdamW *adamw)
 {
+    REQUIRE(adamw, adamw->parameters);
     step_with(adamw, 1, HERE);
 }
 
 void adamw_step_clipped(AdamW *adamw, double norm, double max_norm)
 {
+    REQUIRE(adamw, adamw->parameters);
     step_with(adamw, clip_factor(norm, max_norm), HERE);
 }
 
