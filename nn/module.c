@@ -82,11 +82,12 @@ void module_take_memory(Module *root, Module *from)
     int k = -1;
     for (Tensor *to = next_parameter(root, &at, &i); to != NULL; to = next_parameter(root, &at, &i)) {
         Tensor *giver = from == NULL ? NULL : next_parameter(from, &from_at, &k);
-        if (to->data != NULL || (from != NULL && (giver == NULL || giver->data == NULL || !shape_equal(giver->shape, to->shape)))) {
+        bool gives = giver != NULL && giver->data != NULL && shape_equal(giver->shape, to->shape);
+        if (to->data != NULL || (from != NULL && !gives)) {
             fail_mistake(HERE, "module_take_memory: %s has memory, or there is none of its shape to take", TENSOR_NAME(to));
         }
         if (giver == NULL) {
-            to->data = memory_allocate(tensor_count(to) * sizeof(Real), "a block's weights");
+            to->data = memory_allocate(tensor_count(to) * sizeof(Real), "a module's parameters");
         } else {
             tensor_zero_grad(giver);
             to->data = giver->data;

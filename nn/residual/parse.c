@@ -58,7 +58,7 @@ static const char *const SIZE_NAMES[] = {"a constant", "a scalar", "a vector", "
 static int append(Parser *p, RuleStep step)
 {
     RuleHalf *half = p->half;
-    const RuleStep *a = step.a < 0 ? &step : &half->steps[step.a];
+    const RuleStep *a = step.a < 0 ? &step : &half->steps[step.a]; // a step without an operand takes itself for it, which changes nothing
     const RuleStep *b = step.b < 0 ? &step : &half->steps[step.b];
     step.varies = step.size == RULE_CONSTANT && (step.varies || a->varies || b->varies);
     if (step.op == RULE_DIVIDE && b->size == RULE_CONSTANT && !b->varies && !isfinite(1 / b->number)) {
@@ -262,7 +262,8 @@ static int parse_term(Parser *p)
     int value = parse_unary(p);
     while (lex_peek(p) == '*' || lex_peek(p) == '/') {
         int at = lex_column(p);
-        RuleOp op = lex_accept(p, '*') ? RULE_MULTIPLY : (lex_accept(p, '/'), RULE_DIVIDE);
+        RuleOp op = *p->at == '*' ? RULE_MULTIPLY : RULE_DIVIDE;
+        p->at++;
         value = append_operator(p, op, value, parse_unary(p), at);
     }
     return value;
@@ -273,7 +274,8 @@ static int parse_expr(Parser *p)
     int value = parse_term(p);
     while (lex_peek(p) == '+' || lex_peek(p) == '-') {
         int at = lex_column(p);
-        RuleOp op = lex_accept(p, '+') ? RULE_ADD : (lex_accept(p, '-'), RULE_SUBTRACT);
+        RuleOp op = *p->at == '+' ? RULE_ADD : RULE_SUBTRACT;
+        p->at++;
         value = append_operator(p, op, value, parse_term(p), at);
     }
     return value;
