@@ -1,4 +1,4 @@
-// gradflow.c: what reached each layer, read off the tape and the module tree after a watched backward pass.
+// gradflow.c: what reached each layer, as read from the tape and the module tree after a watched backward pass.
 
 #include "nn/gradflow/gradwatch.h"
 #include "tensor/unwind.h"
@@ -250,7 +250,7 @@ void gradflow_append(GradFlow *flow, GradFlow *part)
 
 const FlowRow *gradflow_find(const GradFlow *flow, FlowKind kind, const char *name)
 {
-    REQUIRE(flow);
+    REQUIRE(flow, name);
     for (int i = 0; i < flow->n_rows; i++) {
         if (flow->rows[i].kind == kind && strcmp(flow->rows[i].name, name) == 0) {
             return &flow->rows[i];

@@ -1,4 +1,4 @@
-// gradflow.h: gradient flow: what reached each layer, read off the module tree and the tape.
+// gradflow.h: gradient flow: what reached each layer, as read from the module tree and the tape.
 
 #ifndef GPTAPE_GRADFLOW_H
 #define GPTAPE_GRADFLOW_H
@@ -19,7 +19,7 @@ typedef enum FlowKind {
 
 const char *flow_kind_name(FlowKind kind); // "weight_grad"
 
-// The size of a set of numbers. Sums run in double, so that what float32 can hold, the statistics can show.
+// The size of a set of numbers. Sums run in double, so that what float32 can hold, the statistics can show. Means and fractions of no numbers are NaN.
 typedef struct FlowStats {
     size_t count;    // their number
     double mean_abs; // mean |x|
@@ -32,7 +32,7 @@ typedef struct FlowStats {
 } FlowStats;                  // sequence, 1: all tokens have become the same; NaN for anything else
 
 FlowStats flow_stats(const Real *values, size_t n);
-double flow_token_cosine(const Tensor *x); // x (B, T, C); NaN if it has no two positions to compare
+double flow_token_cosine(const Tensor *x); // x (B, T, C); NaN if there are no two positions to compare, or one is 0 everywhere
 
 // What happened to a parameter in the last backward pass.
 typedef enum FlowReach {
@@ -98,7 +98,7 @@ typedef struct PathLengths {
     double error;    // largest || sum_k G_k - G || / || G || at any of them, G the ordinary gradient
 } PathLengths;
 
-// loss: one value on the tape of a forward pass. start (S): the stream where each sublayer starts, in order; the tape's branch marks
+// loss: one value on the tape of a forward pass. start (S >= 1): the stream where each sublayer starts, in order; the tape's branch marks
 // (tape_branch) say where sublayers 1 ... S are. Changes nothing on the tape. The caller frees the result with path_lengths_free.
 PathLengths path_lengths(Tensor *loss, Tensor *const *start, int n_sublayers);
 void path_lengths_free(PathLengths *paths);
@@ -121,7 +121,8 @@ typedef struct FlowRank {
     double residual;  // r(X - 1 m^T) / r(X), m the mean over the tokens, r(A) = sqrt(||A||_1 ||A||_inf) with the largest
 } FlowRank;           // column sum and row sum of |a|: 0 if all tokens are equal (Dong et al. 2021, arXiv 2103.03404)
 
-// The means over the sequences of x (B, T, C); x (T, C) is one sequence. 0 if X is 0 everywhere. Cost: the singular values of each X.
+// The means over the sequences of x (B, T, C); x (T, C) is one sequence. 0 if X is 0 everywhere, NaN if a value is not finite. Cost: the singular
+// values of each X.
 FlowRank flow_rank(const Tensor *x);
 
 // ------------------------------------------------------------------------------------------------------------

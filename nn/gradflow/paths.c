@@ -124,8 +124,8 @@ static void compare(Walk *walk, Tensor *loss, Real *dx, PathLengths *paths)
 PathLengths path_lengths(Tensor *loss, Tensor *const *start, int n_sublayers)
 {
     REQUIRE(loss, start);
-    if (n_sublayers < 0) {
-        fail_mistake(HERE, "path_lengths: %d sublayers (expected 0 or more)", n_sublayers);
+    if (n_sublayers < 1) {
+        fail_mistake(HERE, "path_lengths: %d sublayers (expected 1 or more)", n_sublayers);
     }
     size_t S = (size_t)n_sublayers;
     PathLengths paths = {.n_sublayers = n_sublayers};

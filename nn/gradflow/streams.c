@@ -97,11 +97,12 @@ VECTORIZED static double size_of(const double *x, int rows, int columns, double 
 typedef struct Sequences {
     const Real *x; // (sequences, rows, columns)
     size_t rows, columns;
+    size_t m, n;     // the smaller of the two, the larger
     FlowRank *ranks; // (sequences)
 } Sequences;
 
 // a = x - 1 mean^T, transposed if x has more rows than columns.
-static void fill(const Sequences *s, const Real *x, const double *mean, double *a)
+static void subtract_mean(const Sequences *s, const Real *x, const double *mean, double *a)
 {
     bool tall = s->rows > s->columns;
     for (size_t i = 0; i < s->rows; i++) {
@@ -114,25 +115,26 @@ static void fill(const Sequences *s, const Real *x, const double *mean, double *
 static void measure_sequence(const void *call, size_t b, double *scratch)
 {
     const Sequences *s = call;
-    size_t m = s->rows < s->columns ? s->rows : s->columns;
-    size_t n = s->rows < s->columns ? s->columns : s->rows;
-    const Real *x = s->x + b * m * n;
-    double *mean = scratch;  // (columns)
-    double *some = mean + n; // (n) squares, then sums
-    double *a = some + n;    // (m, n)
-    memset(mean, 0, n * sizeof *mean);
-    fill(s, x, mean, a);
+    int m = (int)s->m;
+    int n = (int)s->n;
+    const Real *x = s->x + b * s->m * s->n;
+    double *mean = scratch;        // (columns)
+    double *squares = mean + s->n; // (m)
+    double *sums = squares;        // (n), when the squares are no longer needed
+    double *a = sums + s->n;       // (m, n)
+    memset(mean, 0, s->n * sizeof *mean);
+    subtract_mean(s, x, mean, a);
     if (sizeof(Real) == sizeof(float)) {
-        singular_squares(a, (int)m, (int)n, some, a + m * n);
+        singular_squares(a, m, n, squares, a + s->m * s->n);
     } else { // in a nearly collapsed stream, the small singular values need full precision
-        singular_values(a, (int)m, (int)n, some);
-        for (size_t i = 0; i < m; i++) {
-            some[i] *= some[i];
+        singular_values(a, m, n, squares);
+        for (int i = 0; i < m; i++) {
+            squares[i] *= squares[i];
         }
     }
-    FlowRank rank = rank_of(some, (int)m);
+    FlowRank rank = rank_of(squares, m);
     if (rank.effective > 0) {
-        double whole = size_of(a, (int)m, (int)n, some);
+        double whole = size_of(a, m, n, sums);
         for (size_t i = 0; i < s->rows; i++) {
             for (size_t j = 0; j < s->columns; j++) {
                 mean[j] += (double)x[i * s->columns + j];
@@ -141,8 +143,8 @@ static void measure_sequence(const void *call, size_t b, double *scratch)
         for (size_t j = 0; j < s->columns; j++) {
             mean[j] /= (double)s->rows;
         }
-        fill(s, x, mean, a);
-        rank.residual = size_of(a, (int)m, (int)n, some) / whole;
+        subtract_mean(s, x, mean, a);
+        rank.residual = size_of(a, m, n, sums) / whole;
     }
     s->ranks[b] = rank;
 }
@@ -150,18 +152,20 @@ static void measure_sequence(const void *call, size_t b, double *scratch)
 FlowRank flow_rank(const Tensor *x)
 {
     REQUIRE(x);
-    Sequences s = {.x = x->data, .rows = x->shape.ndim < 2 ? 1 : (size_t)x->shape.size[x->shape.ndim - 2], .columns = (size_t)shape_last(x->shape)};
-    size_t m = s.rows < s.columns ? s.rows : s.columns;
-    size_t n = s.rows < s.columns ? s.columns : s.rows;
+    size_t rows = x->shape.ndim < 2 ? 1 : (size_t)x->shape.size[x->shape.ndim - 2];
+    size_t columns = (size_t)shape_last(x->shape);
+    size_t m = rows < columns ? rows : columns;
+    size_t n = rows < columns ? columns : rows;
     size_t sequences = tensor_count(x) / (m * n);
     FlowRank mean = {0, 0, 0};
     int frame = unwind_begin();
-    s.ranks = unwind_allocate(sequences, sizeof *s.ranks, "the ranks");
+    FlowRank *ranks = unwind_allocate(sequences, sizeof *ranks, "the ranks");
+    Sequences s = {x->data, rows, columns, m, n, ranks};
     flow_share(sequences, 3.0 * (double)m * (double)m * (double)n, m * n + 2 * n + m * (m + 2), measure_sequence, &s);
     for (size_t b = 0; b < sequences; b++) {
-        mean.effective += s.ranks[b].effective / (double)sequences;
-        mean.stable += s.ranks[b].stable / (double)sequences;
-        mean.residual += s.ranks[b].residual / (double)sequences;
+        mean.effective += ranks[b].effective / (double)sequences;
+        mean.stable += ranks[b].stable / (double)sequences;
+        mean.residual += ranks[b].residual / (double)sequences;
     }
     unwind_end(frame);
     return mean;

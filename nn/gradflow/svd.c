@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 // ------------------------------------------------------------------------------------------------------------
-// To two diagonals
+// A bidiagonal
 
 // Makes v, n values stride apart, the v of the reflection I - scale v v^T that maps it to (result, 0, 0, ...).
 static double reflection(double *v, int n, int stride, double *scale)
@@ -86,7 +86,7 @@ static void bidiagonalize(double *a, int rows, int columns, double *diagonal, do
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// To one
+// T diagonal
 
 // One QL sweep over d[first ... last]. e: squares of the values beside the diagonal.
 static void sweep_squares(double *d, double *e, int first, int last)
@@ -196,7 +196,7 @@ void singular_values(const double *matrix, int rows, int columns, double *values
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// By eigenvalues
+// From the eigenvalues of A A^T
 
 // product = A A^T (m, m).
 VECTORIZED static void multiply_rows(const double *a, int m, int n, double *product)

@@ -170,7 +170,7 @@ START_TEST(values_that_do_not_exist)
     ASSERT_MISTAKE(tape_sublayer_begin(NULL), "tape_sublayer_begin: stream is NULL");
     ASSERT_MISTAKE(tape_sublayer(tape, -1), "tape_sublayer: the tape has no node -1, but 2 nodes");
     ASSERT_MISTAKE(tape_sublayer(tape, 2), "tape_sublayer: the tape has no node 2");
-    ASSERT_MISTAKE(path_lengths(loss, &x, -1), "path_lengths: -1 sublayers (expected 0 or more)");
+    ASSERT_MISTAKE(path_lengths(loss, &x, 0), "path_lengths: 0 sublayers (expected 1 or more)");
     ASSERT_MISTAKE(jacobian_norms(y, &x, 0, 0, NULL, &norm), "jacobian_norms: 0 tensors (expected 1 or more)");
     ASSERT_MISTAKE(update_ratios(&copy, values), "update_ratios: before->parameters is NULL");
     ASSERT_MISTAKE(flow_autocorrelation(values, 4, -1), "flow_autocorrelation: lag -1 (expected 0 or more)");
