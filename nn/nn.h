@@ -16,9 +16,9 @@
 //             |- Linear   "h.0.mlp.c_proj"      weight (C, 4C)       bias (C)
 //             '- Dropout  "h.0.mlp.dropout"
 //
-// Each kind has NAME_init (makes parameters, all zero or one, and joins the parent's tree), NAME_forward (one tape node or a
+// Each kind has NAME_init (makes parameters, all zero, and joins the parent's tree), NAME_forward (one tape node or a
 // few) and is freed with its whole tree by module_free. A module must not move in memory once it is part of a tree.
-// The values of the parameters are set afterwards by module_initialize, in the order of the tree.
+// The initial values of the parameters are set afterwards by module_initialize, in the order of the tree.
 //
 // A kind of your own is put together in the same way (torch: a class of nn.Module):
 //
@@ -116,8 +116,8 @@ Tensor *linear_forward(Linear *linear, Tensor *x, Where where);
 // y = (x - mean) / sqrt(var + 1e-5) * weight + bias over the last axis. torch: nn.LayerNorm
 typedef struct LayerNorm {
     Module module;
-    Tensor *weight; // (C), ones at first
-    Tensor *bias;   // (C), zeros at first
+    Tensor *weight; // (C), initially ones
+    Tensor *bias;   // (C), initially zeros
 } LayerNorm;
 
 #define LAYERNORM_EPS 1e-5
@@ -137,7 +137,7 @@ Tensor *batchnorm_forward(BatchNorm *batchnorm, Tensor *x, Where where); // (N, 
 // y = x / sqrt(mean(x^2) + 1e-5) * weight over the last axis. torch: nn.RMSNorm
 typedef struct RMSNorm {
     Module module;
-    Tensor *weight; // (C), ones at first
+    Tensor *weight; // (C), initially ones
 } RMSNorm;
 
 extern const ModuleKind rmsnorm_kind;
@@ -147,9 +147,9 @@ Tensor *rmsnorm_forward(RMSNorm *rmsnorm, Tensor *x, Where where);
 // Dynamic Tanh (Zhu et al. 2025, arXiv 2503.10622): y = tanh(alpha x) * weight + bias, in place of a norm, without statistics.
 typedef struct DyT {
     Module module;
-    Tensor *alpha;  // (1), 0.5 at first
-    Tensor *weight; // (C), ones at first
-    Tensor *bias;   // (C), zeros at first
+    Tensor *alpha;  // (1), initially 0.5
+    Tensor *weight; // (C), initially ones
+    Tensor *bias;   // (C), initially zeros
 } DyT;
 
 extern const ModuleKind dyt_kind;
@@ -292,7 +292,7 @@ void sgd_step(const ParameterList *parameters, double lr);
 
 typedef struct AdamWConfig {
     double lr;
-    double beta1;
+    double beta1; // at least 0 and below 1, as is beta2
     double beta2;
     double eps;
     double weight_decay; // of parameters with 2 or more dimensions

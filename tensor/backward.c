@@ -69,7 +69,7 @@ static void observers_begin(const Tape *tape)
     }
 }
 
-// Calls before in the order in which the observers were added, and after in the reverse order.
+// Calls before from the outermost observer to the innermost, and after in the reverse order.
 static void observers_call(const Tape *tape, TapeNode *node, bool before)
 {
     for (int k = 0; k < tape->n_observers; k++) {

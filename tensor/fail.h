@@ -96,7 +96,7 @@ bool error_set(Error *error, const char *format, ...) __attribute__((format(prin
 // The message becomes "FIELD: text"; a caller that knows the field by another name prints that and message + strlen(field).
 bool error_set_field(Error *error, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// How many letters to insert, delete or replace (Levenshtein distance), for suggestions. Words of more than 64 letters count as far apart.
+// How many bytes to insert, delete or replace (Levenshtein distance), for suggestions; 64 if a word has more than 64.
 int word_distance(const char *a, const char *b);
 
 // words[i], the word of value i of an enum. Any other i fails as a mistake of the calling function: "norm_name: unknown value 3 (expected 0 to 2)".

@@ -189,7 +189,7 @@ void random_normal(Random *random, Real *out, size_t n, double mean, double std)
     WordsTransform *normal = kernels()->random_normal;
     make_numbers(random, normal, (float)mean, (float)std, out, whole);
     if (whole < n) {
-        // torch draws all n uniforms first; those of the incomplete block are used by nothing.
+        // torch draws all n uniforms first; those of the incomplete block are not used.
         for (size_t i = whole; i < n; i++) {
             random_bits(random);
         }

@@ -278,7 +278,8 @@ int tape_enter(const char *scope, Where caller);
 void tape_leave(int entered);
 
 // Adds an observer and returns its number, for tape_observer_remove. A tape can have any number of them: begin and before are called in
-// the order in which they were added, after in the reverse order. None can be removed while a backward pass is in progress.
+// the order in which they were added, but those that change gradients last; after in the reverse order. None can be removed while a backward
+// pass is in progress.
 int tape_observer_add(Tape *tape, TapeObserver observer);
 void tape_observer_remove(Tape *tape, int number);
 void tape_observe(Tape *tape, TapeObserver observer); // for one observer only: replaces the last one set so; an empty one ends it

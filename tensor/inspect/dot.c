@@ -5,11 +5,11 @@
 // the width of an arrow is the size of the gradient that came back along it, on a logarithmic scale.
 
 #include "tensor/op.h"
+#include "tensor/unwind.h"
 
 #include "tensor/inspect/dot.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *scope_of(const TapeNode *node)
@@ -48,7 +48,7 @@ static int find_parent(const Drawing *drawing, const char *name)
 
 static void find_scopes(Drawing *drawing)
 {
-    drawing->scopes = memory_allocate_zeroed((size_t)drawing->tape->n_nodes + 1, sizeof(Scope), "a drawing");
+    drawing->scopes = unwind_allocate((size_t)drawing->tape->n_nodes, sizeof(Scope), "a drawing");
     for (int i = 0; i < drawing->tape->n_nodes; i++) {
         const TapeNode *node = drawing->tape->nodes[i];
         if (!dot_is_drawn(drawing, node) || scope_of(node)[0] == '\0') {
@@ -71,7 +71,7 @@ static void find_scopes(Drawing *drawing)
     }
 }
 
-// One node alone needs no frame: its box bears the module's name.
+// One node alone needs no frame: its box shows the module's name.
 static bool has_frame(const Drawing *drawing, int s)
 {
     return s >= 0 && drawing->scopes[s].n_nodes + drawing->scopes[s].n_children > 1;
@@ -231,13 +231,14 @@ int tape_write_dot(const Tape *tape, const DotStyle *style, FILE *file)
     if (file == NULL) {
         return n_drawn;
     }
+    int frame = unwind_begin();
     find_scopes(&drawing);
     dot_measure_arrows(&drawing);
     write_head(&drawing, n_drawn);
     write_scope(&drawing, -1);
     dot_write_arrows(&drawing);
     fprintf(file, "}\n}\n");
-    free(drawing.scopes);
+    unwind_end(frame);
     return n_drawn;
 }
 

@@ -25,8 +25,8 @@ bool dot_is_drawn(const Drawing *drawing, const TapeNode *node)
 // ------------------------------------------------------------------------------------------------------------
 // Gradients
 
-// An addition without repetition hands its gradient on unchanged.
-static bool hands_on(const TapeNode *node)
+// An addition without repetition passes its gradient on unchanged.
+static bool passes_on(const TapeNode *node)
 {
     return node->op == &op_add && shape_equal(node->inputs[0]->shape, node->inputs[1]->shape) && node->output->grad != NULL;
 }
@@ -37,7 +37,7 @@ static int other_uses(const Tape *tape, const Tensor *x)
     int uses = 0;
     for (int i = 0; i < tape->n_nodes; i++) {
         for (int k = 0; k < tape->nodes[i]->n_inputs; k++) {
-            uses += tape->nodes[i]->inputs[k] == x && !hands_on(tape->nodes[i]) ? 1 : 0;
+            uses += tape->nodes[i]->inputs[k] == x && !passes_on(tape->nodes[i]) ? 1 : 0;
         }
     }
     return uses;
@@ -53,7 +53,7 @@ static double rest_of_gradient(const Tape *tape, const Tensor *x)
     }
     for (int i = 0; i < tape->n_nodes; i++) {
         const TapeNode *node = tape->nodes[i];
-        for (int k = 0; k < node->n_inputs && hands_on(node); k++) {
+        for (int k = 0; k < node->n_inputs && passes_on(node); k++) {
             for (size_t j = 0; j < n && node->inputs[k] == x; j++) {
                 rest[j] -= (double)node->output->grad[j];
             }
@@ -67,14 +67,14 @@ static double rest_of_gradient(const Tape *tape, const Tensor *x)
     return sqrt(sum);
 }
 
-// The size of the gradient that came back from node to its input: exactly, where the tape tells; else of all that came to the
-// input. 0 if it has none.
+// The size of the gradient that came back from node to its input: exact if the tape still has it, otherwise that of the input's whole
+// gradient. 0 if it has none.
 static double gradient_on(const Tape *tape, const TapeNode *node, const Tensor *x)
 {
     if (x->grad == NULL || !x->requires_grad) {
         return 0;
     }
-    if (hands_on(node)) {
+    if (passes_on(node)) {
         return values_l2(node->output->grad, tensor_count(x));
     }
     return other_uses(tape, x) == 1 ? rest_of_gradient(tape, x) : values_l2(x->grad, tensor_count(x));

@@ -1,4 +1,4 @@
-// inspect.h: inspecting tensors and tapes: printing, drawing, watching for NaN, characters, checking gradients.
+// inspect.h: inspecting tensors and tapes: 1 printing, drawing, watching for NaN, 2 characters, 3 checking gradients, 4 statistics.
 
 #ifndef GPTAPE_INSPECT_H
 #define GPTAPE_INSPECT_H
@@ -31,7 +31,7 @@ int tape_write_dot(const Tape *tape, const DotStyle *style, FILE *file);
 
 // Checks every result and every gradient as it is computed; the first that is NaN or infinite is a mistake (fail_mistake) whose
 // message names the operation, its inputs, and the line that called it. -inf counts as a masked score, and is allowed, where
-// causal_mask made it or an input has it already. GPTAPE_NAN=stop in the environment switches it on. Off, it costs nothing.
+// causal_mask made it or an input has it already. GPTAPE_NAN=stop in the environment switches it on. Off, it costs a comparison for each operation.
 void nan_watch(bool on);
 
 // A shortcut is an addition one of whose inputs also reaches the other through longer ways. Returns which input (0 or 1)
@@ -162,7 +162,7 @@ void gradcheck_op(const Op *op, GradCheckReport *report, void *context);
 void gradcheck_ops(GradCheckReport *report, void *context);
 
 // ------------------------------------------------------------------------------------------------------------
-// Statistics
+// 4. Statistics
 
 // Quartiles of one value over the seeds; NaN if no seed has it.
 typedef struct Quartiles {
@@ -172,7 +172,7 @@ typedef struct Quartiles {
 } Quartiles;
 
 Quartiles quartiles_of(double *values, int n);             // ignores NaN; sorts values
-double quantile_of(const double *sorted, int n, double p); // interpolated linearly. numpy: quantile(values, p)
+double quantile_of(const double *sorted, int n, double p); // of n >= 1, 0 <= p <= 1, interpolated linearly. numpy: quantile(values, p)
 
 enum { BYTES_TEXT = 32 };
 

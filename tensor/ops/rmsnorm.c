@@ -1,6 +1,6 @@
 // rmsnorm.c: root mean square normalization (Zhang and Sennrich 2019).          torch: F.rms_norm(x, (C,), weight, eps)
 //
-//   r = 1 / sqrt(sum_i x_i^2 / C + (Wide)eps),   n_i = x_i r,   y_i = weight_i n_i
+//   r = 1 / sqrt(sum_i x_i^2 / C + eps),   n_i = x_i r,   y_i = weight_i n_i
 //
 // LayerNorm without its mean and bias: the stream keeps its direction, and only its length changes.
 //

@@ -25,8 +25,8 @@ static RowStats row_stats(const float *restrict x, size_t C, double eps)
     return (RowStats){.mean = mean, .rstd = 1 / sqrt(sum_of_squares / (double)C + eps)};
 }
 
-// n = (x - mean) rstd in float, which has twice as many lanes as double. The mean is taken away in two floats, which together
-// hold it to its last digits: where it is much larger than the deviations, the first takes away all that they do not share.
+// n = (x - mean) rstd in float, which has twice as many lanes as double. The mean is subtracted as two floats, which together
+// have all its digits: it may be much larger than the deviations, and rounding it to one float would then change them.
 typedef struct FloatStats {
     float mean_high, mean_low;
     float rstd;

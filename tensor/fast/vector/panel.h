@@ -3,7 +3,7 @@
 // A tile of C, TILE_ROWS by TILE_COLUMNS values, stays in registers. Each step along K multiplies a column of A's rows by a row of B's
 // columns and adds that to the tile: for every two vectors loaded there are two multiplications a row, and the memory can
 // keep up. B is packed first: a panel holds TILE_COLUMNS columns of it, row after row, so that what a step needs lies together.
-// A is read where it is.
+// A is not packed.
 //
 // Rows of C may leave out steps along K, as attention does with what is masked. Such a step is not multiplied by 0: it is not
 // done, as 0 times a NaN or an infinity is not 0, and what a position does not see must not reach it.

@@ -54,7 +54,7 @@ static void scores_soften(const ScoreTile *tile, float *largest, double *sum, fl
     }
 }
 
-// z is taken away in two floats, which together hold it to its last digits.
+// z is subtracted as two floats, which together have all its digits.
 static void scores_row_slopes(float factor, double z, float mean_dp, float *restrict x, float *restrict dp, size_t n)
 {
     float z_high = (float)z;
