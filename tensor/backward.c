@@ -172,6 +172,15 @@ static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i
                  owner->change->where.file, owner->change->where.line, owner->change->where.function);
 }
 
+int node_wanted(const TapeNode *node)
+{
+    int wanted = WANTED_ALWAYS;
+    for (int k = 0; k < node->n_inputs && k < OP_READS_GRADIENTS; k++) {
+        wanted |= node->inputs[k]->requires_grad ? 1 << k : 0;
+    }
+    return wanted;
+}
+
 enum { READS_FOR_ALL = 0xff };
 
 void node_check_unchanged(const TapeNode *node, int wanted)

@@ -101,8 +101,10 @@ Tape *tape_inner(Tape *tape);                         // its inner tape, which i
 // Until the innermost frame ends (unwind.h), the tape can't be reset or freed, nor walked by tensor_backward: tape_check_idle then fails.
 void tape_hold(Tape *tape);
 void tape_check_idle(const Tape *tape, const char *function, Where where);
-// Fails if values have changed that the node's backward reads for the gradients of these inputs (as in TapeNode.wanted): they would be wrong.
+// Which inputs want a gradient now, as in TapeNode.wanted.
+int node_wanted(const TapeNode *node);
 enum { WANTED_ALWAYS = 0x80 }; // set in any: what is read for the gradient of every input
+// Fails if values have changed that the node's backward reads for the gradients of these inputs: they would be wrong.
 void node_check_unchanged(const TapeNode *node, int wanted);
 
 // The state of this thread's current tape (tensor/unwind.h).

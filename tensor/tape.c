@@ -315,13 +315,11 @@ static void tape_record(Tape *tape, const OpCall *call, Tensor *output)
     node->recorded = tensor_changes();
     node->sublayer = tape->sublayer;
     node->branch = tape->branch;
-    node->wanted = WANTED_ALWAYS;
     for (int i = 0; i < call->n_inputs; i++) {
         node->inputs[i] = call->inputs[i];
-        bool wants_grad = call->inputs[i]->requires_grad;
-        output->requires_grad |= wants_grad;
-        node->wanted |= wants_grad && i < OP_READS ? 1 << i : 0;
+        output->requires_grad |= call->inputs[i]->requires_grad;
     }
+    node->wanted = (unsigned char)node_wanted(node);
     output->node = node;
     node->index = tape->n_nodes;
     *LIST_ADD(tape->nodes, tape->n_nodes, tape->capacity, "the tape's list of nodes") = node;

@@ -165,15 +165,15 @@ typedef enum OpGroup {
     OP_GROUP_COUNT
 } OpGroup;
 
-enum { OP_READS = 3, OP_READS_NONE = 0x40 };
+enum { OP_READS = 3, OP_READS_GRADIENTS = 6, OP_READS_NONE = 0x40 };
 
 // An operation: one of the library's (op.h lists them), or one of your own (tensor_custom).
 typedef struct Op {
     const char *name; // "softmax"
     OpGroup group;
     void (*backward)(TapeNode *node); // adds what the output's gradient contributes to the inputs' gradients (op_grad)
-    // Which values backward reads again. Bit k of reads[i]: the gradient of input k needs the values of input i. (The last entry also stands
-    // for all later inputs.) reads_output: the same for the output. tensor_backward fails if such values have changed. If your own operation
+    // Which values backward reads again. Bit k of reads[i]: the gradient of input k < OP_READS_GRADIENTS needs the values of input i. (The last
+    // entry also stands for all later inputs.) reads_output: the same for the output. tensor_backward fails if such values have changed. If your own operation
     // leaves both at 0, it is assumed to read everything; OP_READS_NONE in reads[0] says that it reads nothing.
     unsigned char reads[OP_READS];
     unsigned char reads_output;

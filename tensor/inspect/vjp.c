@@ -132,11 +132,7 @@ static void walk_back(const Walk *walk, TapeVisit *visit, void *context, Where w
         if (node->op == &op_checkpoint) {
             fail_mistake(where, "tensor_vjp: node %d is a checkpoint, which is recomputed as a whole", i);
         }
-        int wanted = WANTED_ALWAYS;
-        for (int k = 0; k < node->n_inputs && k < OP_READS; k++) {
-            wanted |= node->inputs[k]->requires_grad ? 1 << k : 0;
-        }
-        node_check_unchanged(node, wanted);
+        node_check_unchanged(node, node_wanted(node));
         node->backward(node);
         tensor_zero_grad(node->output);
     }

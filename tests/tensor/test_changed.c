@@ -180,6 +180,7 @@ START_TEST(an_output_that_backward_reads_must_not_change)
 }
 END_TEST
 
+// And what it shows with the view.
 START_TEST(a_view_changes_with_what_it_shows)
 {
     Tensor *a = parameter("a", SHAPE(2, 3));
@@ -187,6 +188,11 @@ START_TEST(a_view_changes_with_what_it_shows)
     Tensor *loss = tensor_sum(tensor_mul(view, view, HERE), HERE);
     tensor_changed(a, HERE);
     assert_mistake_begins("tensor_mul, backward of node 2: input 0 (6) was changed at ", tensor_backward(loss, HERE));
+
+    tape_reset(tape);
+    loss = tensor_sum(tensor_mul(a, a, HERE), HERE);
+    tensor_changed(tensor_reshape(a, SHAPE(6), HERE), HERE);
+    assert_mistake_begins("tensor_mul, backward of node 0: input 0 m.a (2, 3) was changed at ", tensor_backward(loss, HERE));
     tensor_free(a);
 }
 END_TEST
@@ -246,6 +252,40 @@ START_TEST(an_operation_of_the_users_own_reads_all_unless_it_says_otherwise)
     tensor_backward(loss, HERE);
     ck_assert_float_eq(a->grad[2], 6);
     tensor_free(a);
+}
+END_TEST
+
+// y = x0 x4, of five inputs.
+static void gate_forward(Tensor **inputs, Tensor *y, const void *options)
+{
+    (void)options;
+    y->data[0] = inputs[0]->data[0] * inputs[4]->data[0];
+}
+
+static void gate_backward(TapeNode *node)
+{
+    *op_grad(node->inputs[4]) += node->inputs[0]->data[0] * node->output->grad[0];
+}
+
+START_TEST(what_the_gradient_of_a_late_input_needs_must_not_change)
+{
+    Op gate = {.name = "gate", .forward = gate_forward, .backward = gate_backward, .reads = {_i == 0 ? 0 : 1 << 4}};
+    Tensor *inputs[5];
+    for (int changed = 0; changed < 2; changed++) {
+        for (int i = 0; i < 5; i++) {
+            inputs[i] = tensor_full(SHAPE(1), 2, HERE);
+        }
+        tensor_require_grad(inputs[4]);
+        Tensor *loss = tensor_custom(&gate, inputs, 5, SHAPE(1), NULL, HERE);
+        tensor_changed(inputs[changed], HERE);
+        if (changed == 0 || _i == 0) {
+            assert_mistake_begins("gate, backward of node 0: input ", tensor_backward(loss, HERE));
+        } else {
+            tensor_backward(loss, HERE);
+            ck_assert_float_eq(inputs[4]->grad[0], 2);
+        }
+        tape_reset(tape);
+    }
 }
 END_TEST
 
@@ -354,6 +394,7 @@ int main(void)
     tcase_add_test(tcase, a_view_changes_with_what_it_shows);
     tcase_add_test(tcase, what_another_loss_reads_may_change);
     tcase_add_test(tcase, an_operation_of_the_users_own_reads_all_unless_it_says_otherwise);
+    tcase_add_loop_test(tcase, what_the_gradient_of_a_late_input_needs_must_not_change, 0, 2);
     tcase_add_test(tcase, a_product_with_the_jacobian_sees_changes_too);
     tcase_add_test(tcase, a_checkpoint_sees_what_its_function_reads);
     tcase_add_test(tcase, the_library_tells_its_own_changes);

@@ -117,7 +117,9 @@ END_TEST
 
 START_TEST(reset_takes_back_tensors_nodes_and_scope)
 {
-    tape_scope("h.0");
+    tape_enter("h.0", HERE); // and never left, as by a module that returns early
+    tape_sublayer_begin(tensor_zeros(SHAPE(2)));
+    tape_branch(true);
     Tensor *a = full_leaf(SHAPE(2), 1);
     Tensor *b = tensor_scale(a, 2);
     tape_reset(tape);
@@ -127,6 +129,11 @@ START_TEST(reset_takes_back_tensors_nodes_and_scope)
     ck_assert(!a->alive);
     ck_assert(!b->alive);
     ck_assert_ptr_eq(tape_current(), tape);
+    int line = __LINE__ + 1;
+    const TapeNode *node = tensor_scale(full_leaf(SHAPE(2), 1), 2)->node;
+    ck_assert_int_eq(node->where.line, line);
+    ck_assert_int_eq(node->sublayer, 0);
+    ck_assert(!node->branch);
 }
 END_TEST
 

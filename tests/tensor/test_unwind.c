@@ -1,6 +1,7 @@
 // test_unwind.c: after a pass that fails, gradients, the tape and a leaf's values are those from before it.
 
 #include "tensor/inspect/inspect.h"
+#include "tensor/unwind.h"
 #include "tests/support/mistake.h"
 #include "tests/support/suite.h"
 
@@ -223,6 +224,26 @@ START_TEST(a_callback_cannot_take_the_tape_away)
 }
 END_TEST
 
+static Tensor *unfinished;
+
+static void forward_that_fails(Tensor **inputs, Tensor *y, const void *options)
+{
+    (void)inputs;
+    (void)options;
+    unfinished = y;
+    fail_mistake(HERE, "halfway");
+}
+
+START_TEST(a_result_of_what_has_failed_is_recognized)
+{
+    static const Op op = {.name = "halfway", .forward = forward_that_fails, .backward = backward_nothing};
+    Tensor *x = parameter();
+    assert_mistake_begins("halfway", tensor_custom(&op, &x, 1, SHAPE(3), NULL));
+    assert_mistake_begins("tensor_add: input 1 was made at ", tensor_add(x, unfinished));
+    tensor_free(x);
+}
+END_TEST
+
 // A watch for NaN stops a gradient check while a value of the leaf is moved.
 START_TEST(a_gradient_check_that_fails_moves_the_value_back)
 {
@@ -270,6 +291,16 @@ START_TEST(frames_nest_as_deep_as_memory_allows)
 }
 END_TEST
 
+// A signal handler may leave by longjmp again, although the failure came from where it may not.
+START_TEST(a_failure_ends_what_must_not_be_left)
+{
+    unwind_hold();
+    ck_assert(!fail_can_unwind());
+    assert_mistake_begins("held", fail_mistake(HERE, "held"));
+    ck_assert(fail_can_unwind());
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("unwind");
@@ -279,8 +310,10 @@ int main(void)
     tcase_add_test(tests, a_checkpoint_that_fails_in_backward_leaves_no_gradients);
     tcase_add_test(tests, a_checkpoint_computes_the_same_twice);
     tcase_add_test(tests, a_callback_cannot_take_the_tape_away);
+    tcase_add_test(tests, a_result_of_what_has_failed_is_recognized);
     tcase_add_test(tests, a_gradient_check_that_fails_moves_the_value_back);
     tcase_add_test(tests, recording_that_the_caller_switched_off_stays_off);
     tcase_add_test(tests, frames_nest_as_deep_as_memory_allows);
+    tcase_add_test(tests, a_failure_ends_what_must_not_be_left);
     return suite_run(suite);
 }
