@@ -121,21 +121,20 @@ bool word_in(const char *word, const char *const *words)
     return *words != NULL;
 }
 
-// Splits text at commas and reads each item like field, whose value is a double. The caller frees *values.
-static bool read_list(const Options *options, const char *text, const ConfigField *field, double **values, int *count)
+// Splits text at commas and reads each item like field: *values becomes an array of its type, int or double, which the caller frees.
+static bool read_list(const Options *options, const char *text, const ConfigField *field, void **values, int *count)
 {
+    size_t each = field->kind == FIELD_COUNT ? sizeof(int) : sizeof(double);
     char item[LIST_ITEM];
     Error error;
-    *values = memory_allocate((strlen(text) / 2 + 1) * sizeof **values, "a list of numbers");
+    char *list = memory_allocate((strlen(text) / 2 + 1) * each, "a list of numbers");
+    *values = list;
     for (*count = 0; list_next(&text, ",", item); (*count)++) {
-        int whole = 0;
-        double number = 0;
-        if (!config_field_read(field, item, field->kind == FIELD_COUNT ? (void *)&whole : (void *)&number, &error)) {
-            free(*values);
+        if (!config_field_read(field, item, list + (size_t)*count * each, &error)) {
+            free(list);
             *values = NULL;
             return report_error(options, &error);
         }
-        (*values)[*count] = field->kind == FIELD_COUNT ? whole : number;
     }
     return true;
 }
@@ -143,19 +142,19 @@ static bool read_list(const Options *options, const char *text, const ConfigFiel
 bool options_ints_of(const Options *options, const char *name, const char *text, int low, int high, int **values, int *count)
 {
     ConfigField field = {.name = name, .kind = FIELD_COUNT, .low = low, .high = high};
-    AUTO_FREE double *list = NULL;
+    void *list;
     bool read = read_list(options, text, &field, &list, count);
-    *values = read ? memory_allocate((size_t)*count * sizeof **values, "a list of numbers") : NULL;
-    for (int i = 0; read && i < *count; i++) {
-        (*values)[i] = (int)list[i];
-    }
+    *values = list;
     return read;
 }
 
 bool options_double_list(const Options *options, const char *name, double **values, int *count)
 {
     ConfigField field = {.name = name, .kind = FIELD_NUMBER, .low = -1e30, .high = 1e30};
-    return read_list(options, options_text(options, name), &field, values, count);
+    void *list;
+    bool read = read_list(options, options_text(options, name), &field, &list, count);
+    *values = list;
+    return read;
 }
 
 // Counts rows and columns, and makes one list of them: ';' becomes ','. False if the rows differ in length.
