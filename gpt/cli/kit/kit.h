@@ -113,6 +113,7 @@ const char *option_name(const char *field, char name[32]);            // "n_embd
 bool options_given(const Options *options, const char *name);
 bool options_field_given(const Options *options, const ConfigField *field);
 bool option_takes_path(const Option *option);                                 // FILE or DIR
+bool same_number(const char *a, const char *b);                               // are both texts numbers, and equal, as 1 and 1.0 are?
 bool options_changed(const Options *options, const char *name);               // given, and not with its default
 const char *options_text(const Options *options, const char *name);           // as given, else the default; NULL: neither
 int options_count(const Options *options, const char *name);                  // how often it was given
@@ -167,6 +168,7 @@ bool options_by_ids(const Options *options);
 // That batch: rows of token ids, no longer than the context, and the target of each. The caller frees both (B, T); NULL where not read.
 bool options_batch(const Options *options, const GPTConfig *config, int **ids, int **targets, int *B, int *T);
 
+const char *preset_word(int i); // the name of gpt_presets[i], for options_word
 // The preset named by --config, or fallback, with the fields that were given, and checked.
 bool options_config(const Options *options, const char *fallback, const GPTPreset **preset, GPTConfig *config);
 bool options_any_field(const Options *options); // was any field of GPTConfig given?
@@ -179,7 +181,7 @@ bool options_tokenizer_given(const Options *options); // --tokenizer or --vocab
 // The tokenizer of a model with this vocabulary: of --model the folder's; else the requested one; else gpt2 for GPT-2's size, if its
 // vocabulary is found, and bytes. The caller frees it. NULL after one line on stderr.
 Tokenizer *options_model_tokenizer(const Options *options, int vocab_size);
-// A tokenizer of this kind. The alphabet of chars is that of the text at path, or of the stories if path is NULL. NULL and an error
+// A tokenizer of this kind. The alphabet of chars is that of the text at path, or of the stories if path is NULL. The caller frees it. NULL and an error.
 Tokenizer *options_tokenizer(const Options *options, TokenizerKind kind, const char *path, Error *error);
 Tokenizer *options_gpt2(const Options *options, Error *error); // from --vocab or the usual places; NULL and an error
 // Applies --special and returns the tokenizer. If it has no special tokens to turn on, frees it and returns NULL and an error. NULL stays NULL.

@@ -93,11 +93,6 @@ static bool takes(const Option *option, const char *argument)
     return option->argument != NULL && strcmp(option->argument, argument) == 0;
 }
 
-static const char *preset_word(int i)
-{
-    return gpt_presets[i].name;
-}
-
 // Words that an option's argument can be: "on|off"; the presets; NULL: any.
 static const char *choices(const Option *option, char text[1024])
 {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const char *preset_word(int i)
+const char *preset_word(int i)
 {
     return gpt_presets[i].name;
 }

@@ -193,20 +193,20 @@ bool options_field_given(const Options *options, const ConfigField *field)
     return option != NULL && option->field == field && option->value != NULL;
 }
 
-// Do both mean the same, as 1 and 1.0 do?
-static bool same_value(const char *a, const char *b)
+bool same_number(const char *a, const char *b)
 {
     char *end_a;
     char *end_b;
     bool equal = number_read(a, &end_a) == number_read(b, &end_b);
-    bool numbers = end_a != a && *end_a == '\0' && end_b != b && *end_b == '\0';
-    return strcmp(a, b) == 0 || (numbers && equal);
+    return equal && end_a != a && *end_a == '\0' && end_b != b && *end_b == '\0';
 }
 
 bool options_changed(const Options *options, const char *name)
 {
     const Option *option = need(options, name);
-    return option->value != NULL && (option->standard == NULL || !same_value(option->value, option->standard));
+    const char *value = option->value;
+    const char *standard = option->standard;
+    return value != NULL && (standard == NULL || (strcmp(value, standard) != 0 && !same_number(value, standard)));
 }
 
 bool option_takes_path(const Option *option)

@@ -68,24 +68,15 @@ static Varied *find_varied(Grid *grid, const char *name)
     return NULL;
 }
 
-static bool is_number(const char *text, double *number)
-{
-    char *end;
-    *number = number_read(text, &end);
-    return end != text && *end == '\0';
-}
-
 // Do both values mean the same network? 2 and 02 do, as do pre and its rule.
 static bool same_value(const char *name, const char *a, const char *b)
 {
-    double x;
-    double y;
     Error error;
     if (strcmp(name, "residual") == 0) {
         const ResidualRule *rule = residual_rule(a, &error);
         return rule != NULL && rule == residual_rule(b, &error);
     }
-    return strcmp(name, "model") != 0 && is_number(a, &x) && is_number(b, &y) && x == y;
+    return strcmp(name, "model") != 0 && same_number(a, b);
 }
 
 static bool add_value(const Options *options, const char *option, Varied *varied, const char *value, size_t length)
