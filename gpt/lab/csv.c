@@ -6,6 +6,7 @@
 #include "gpt/lab/net.h"
 
 #include <math.h>
+#include <string.h>
 
 // Columns that the row does not have are empty: shortcut and norm of a rule that they do not name, index and value of statistics.
 typedef struct RowContext {
@@ -52,6 +53,20 @@ static void write_row(FILE *out, const RowContext *in, const FlowRow *flow, cons
 
 const char experiment_csv_header[] = "run,shortcut,norm,activation,step,layer,name,kind,mean_abs,l2,rms,max_abs,zero_fraction,"
                                      "denormal_fraction,token_cosine,residual,seed,index,value\n";
+
+int experiment_csv_column(const char *name)
+{
+    size_t length = strlen(name);
+    int column = 0;
+    for (const char *at = experiment_csv_header; at != NULL; column++) {
+        if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]) != NULL) {
+            return column;
+        }
+        at = strchr(at, ',');
+        at = at == NULL ? NULL : at + 1;
+    }
+    return -1;
+}
 
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out)
 {

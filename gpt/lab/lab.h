@@ -233,6 +233,7 @@ void sweep_free(Sweep *sweep);
 // The experiment's CSV, one row per set of numbers; columns as in csv.c. Written to an open stream.
 bool experiment_csv(const Experiment *experiment, FILE *out);
 extern const char experiment_csv_header[];                         // its first line
+int experiment_csv_column(const char *name);                       // the number of the column of this name, from 0; -1: none
 bool experiment_runs_csv(const Experiment *experiment, FILE *out); // a row for each network: its settings, the loss of its last step
 bool measurement_csv(const ExperimentConfig *config, const Measurement *measurement, FILE *out); // and the rows of one measurement
 

@@ -85,10 +85,7 @@ static bool row_seed(const TableReader *row, uint64_t *seed)
 
 static bool figures_seed(const TableReader *row, uint64_t *seed)
 {
-    int column = 1;
-    for (const char *at = experiment_csv_header; strncmp(at, "seed", 4) != 0; column++) {
-        at = strchr(at, ',') + 1;
-    }
+    int column = 1 + experiment_csv_column("seed"); // after the column "cell"
     return row->n_cells > column && read_seed(row->cells[column], seed);
 }
 

@@ -26,20 +26,6 @@ typedef struct Term {
 // ------------------------------------------------------------------------------------------------------------
 // Parsing
 
-static int column_of(const char *name)
-{
-    size_t length = strlen(name);
-    int column = 0;
-    for (const char *at = experiment_csv_header; at != NULL; column++) {
-        if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]) != NULL) {
-            return column;
-        }
-        at = strchr(at, ',');
-        at = at == NULL ? NULL : at + 1;
-    }
-    return -1;
-}
-
 static const char *operation_word(int i)
 {
     return operations[i];
@@ -199,7 +185,7 @@ static Series series_of(const Term *term, const char *csv)
     static const char *const names[] = {"step", "layer", "name", "kind", "index"};
     enum { STEP, LAYER, NAME, KIND, INDEX, COLUMNS };
     int columns[COLUMNS];
-    int column = column_of(term->words[1]);
+    int column = experiment_csv_column(term->words[1]);
     bool roots = strcmp(term->words[1], "l2") == 0;
     int last_step = 0;
     Series series = {0};
@@ -208,7 +194,7 @@ static Series series_of(const Term *term, const char *csv)
     TableReader reader;
     Error error;
     for (int i = 0; i < COLUMNS; i++) {
-        columns[i] = column_of(names[i]);
+        columns[i] = experiment_csv_column(names[i]);
     }
     table_reader_begin(&reader, memory_copy_text(csv), strlen(csv), "the rows", "", &error);
     while (table_reader_next(&reader)) {
