@@ -171,34 +171,61 @@ const ProbeFault *experiment_probe_fault(const Experiment *experiment, const Pro
 // ------------------------------------------------------------------------------------------------------------
 // Findings
 
-// "The sharpness is 0.23 without shortcuts, 1.4 with shortcuts": the median over the seeds in each arm that has a value. False without any.
-// range: of more than two arms only "between 0.23 with pre and 1.4 with keel".
-static bool write_medians(FILE *out, const Experiment *experiment, int step, const ProbeFinding *finding, bool range, const char *before)
+// A probe's value in one arm: the median over the seeds.
+typedef struct ArmMedian {
+    int arm;
+    double value;
+} ArmMedian;
+
+// What a finding is about, in each arm that has a value. Returns how many have.
+static int find_medians(const Experiment *experiment, int step, const ProbeFinding *finding, ArmMedian *medians)
 {
     const ExperimentConfig *config = &experiment->config;
     int layer = finding->layer == PROBE_AT_LAST ? experiment->n_layer - 1 : finding->layer == PROBE_AT_END ? experiment->n_layer : finding->layer;
     char name[PROBE_NAME];
     snprintf(name, sizeof name, "h.%d.%s", layer, finding->half == NULL ? "" : finding->half);
     ProbePlace place = {.layer = layer, .name = config->net == NET_GPT && finding->half != NULL ? name : NULL};
-    double medians[ARMS_MOST];
-    int arms[ARMS_MOST];
     int n = 0;
-    int low = 0;
-    int high = 0;
     for (int arm = 0; arm < experiment_arms(config); arm++) {
         Quartiles q = experiment_probe_reduced(experiment, arm, step, finding->kind, place, finding->reduce);
-        medians[n] = q.median;
-        arms[n] = arm;
-        low = q.n > 0 && q.median < medians[low] ? n : low;
-        high = q.n > 0 && q.median >= medians[high] ? n : high;
+        medians[n] = (ArmMedian){arm, q.median};
         n += q.n > 0;
     }
+    return n;
+}
+
+// Replaces the medians by the smallest and the largest.
+static void keep_range(ArmMedian *medians, int n)
+{
+    ArmMedian low = medians[0];
+    ArmMedian high = medians[0];
+    for (int i = 1; i < n; i++) {
+        low = medians[i].value < low.value ? medians[i] : low;
+        high = medians[i].value >= high.value ? medians[i] : high;
+    }
+    medians[0] = low;
+    medians[1] = high;
+}
+
+// "The sharpness is 0.23 without shortcuts, 1.4 with shortcuts". False without any value.
+// range: of more than two arms only "between 0.23 with pre and 1.4 with keel".
+static bool write_medians(FILE *out, const Experiment *experiment, int step, const ProbeFinding *finding, bool range, const char *before)
+{
+    const ExperimentConfig *config = &experiment->config;
+    ArmMedian medians[ARMS_MOST];
+    int n = find_medians(experiment, step, finding, medians);
     range = range && n > 2;
-    for (int i = 0; i < (range ? 2 : n); i++) {
-        int k = range && i == 0 ? low : range ? high : i;
-        fprintf(out, "%s%s%s", i == 0 ? before : "", i == 0 ? finding->text : range ? " and" : ",", i == 0 && range ? " between" : "");
-        number_print(out, " %.3g %s", medians[k], config->n_rules > 0 ? "with " : "");
-        fprintf(out, "%.40s", experiment_arm_name(config, arms[k]));
+    if (range) {
+        keep_range(medians, n);
+        n = 2;
+    }
+    if (n > 0) {
+        fprintf(out, "%s%s%s", before, finding->text, range ? " between" : "");
+    }
+    for (int i = 0; i < n; i++) {
+        fputs(i == 0 ? "" : range ? " and" : ",", out);
+        number_print(out, " %.3g %s", medians[i].value, config->n_rules > 0 ? "with " : "");
+        fprintf(out, "%.40s", experiment_arm_name(config, medians[i].arm));
     }
     return n > 0;
 }
