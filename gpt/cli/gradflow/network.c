@@ -24,9 +24,8 @@ static bool sizes_from_depth(const Options *options, DeepConfig *deep)
 static char *repeated_sizes(const Options *options)
 {
     const char *list = options_text(options, "sizes");
-    char *result = NULL;
-    int used = 0;
-    int capacity = 0;
+    Writer *writer = writer_begin();
+    const char *separator = "";
     char item[LIST_ITEM];
     while (list_next(&list, ",", item)) {
         size_t digits = strspn(item, "0123456789");
@@ -35,19 +34,18 @@ static char *repeated_sizes(const Options *options)
             char *end;
             times = strtol(item + digits + 1, &end, 10);
             if (*end != '\0' || times < 1 || times > DEEP_DEPTH_MAX) {
-                free(result);
+                free(writer_end(writer));
                 option_error(options, "sizes", "'%s' is not a size and a count (expected 200x3 with at most x%d)", item, DEEP_DEPTH_MAX);
                 return NULL;
             }
             item[digits] = '\0';
         }
-        for (size_t i = 0; i < (size_t)times * (strlen(item) + 1); i++) {
-            char next = item[i % (strlen(item) + 1)];
-            *LIST_ADD(result, used, capacity, "the layers' sizes") = next != '\0' ? next : ',';
+        for (long i = 0; i < times; i++) {
+            fprintf(writer->stream, "%s%s", separator, item);
+            separator = ",";
         }
     }
-    result[used - 1] = '\0'; // instead of the last comma
-    return result;
+    return writer_end(writer);
 }
 
 static bool read_sizes(const Options *options, DeepConfig *deep)
