@@ -51,17 +51,8 @@ static bool wrong_text(const Job *job, const char *name, const Error *error)
 // A string, or null if the text is not UTF-8 or has a zero byte, which JSON and C can't represent.
 static void json_add_text(cJSON *object, const char *name, const char *text, size_t n)
 {
-    size_t at = 0;
-    while (at < n) {
-        int code;
-        int length = utf8_read(text + at, n - at, &code);
-        if (length <= 0 || code == 0) {
-            cJSON_AddNullToObject(object, name);
-            return;
-        }
-        at += (size_t)length;
-    }
-    cJSON_AddStringToObject(object, name, text); // text[n] is '\0'
+    bool is_string = utf8_valid(text, n) == n && strlen(text) == n; // text[n] is '\0'
+    cJSON_AddItemToObject(object, name, is_string ? cJSON_CreateString(text) : cJSON_CreateNull());
 }
 
 static cJSON *json_of(const Job *job, const int *ids, size_t n_ids)
