@@ -118,8 +118,8 @@ static bool draw(const GraphPlan *plan, const Options *options)
     if (done && fault[0] != '\0') {
         command_note(options, "some values are not finite; the first: %s", fault);
     }
-    if (done && plan->out != NULL) {
-        command_note(options, "drew %s", plan->out);
+    if (plan->out != NULL) {
+        note_drawn(options, plan->out, done);
     }
     return done || report_failure(options, &error);
 }
