@@ -303,12 +303,12 @@ typedef struct Evaluation {
 // Called with the windows done so far.
 typedef void EvaluationProgress(int done, int n, void *context);
 
-// Along n_ids tokens of a text, from first on: each but the first of them is predicted once, from those before it in its window.
-// Windows are context_length long (the last one is shorter) and consecutive, so the first predictions of each are
-// made from few tokens. False and an error if there are fewer than 2 tokens.
 // Reads n token ids of a text, from the first-th on, into ids (n): dataset_ids, for example.
 typedef void TokenReader(const void *text, size_t first, size_t n, int *ids);
 
+// Along n_ids tokens of a text, from first on: each but the first of them is predicted once, from those before it in its window.
+// Windows are context_length long (the last one is shorter) and consecutive, so the first predictions of each are
+// made from few tokens. False and an error if there are fewer than 2 tokens.
 bool gpt_evaluate(GPT *gpt, TokenReader *read, const void *text, size_t first, size_t n_ids, EvaluationProgress *progress, void *context,
                   Evaluation *evaluation, Error *error);
 double evaluation_bytes(const GPTConfig *config); // the memory that takes: weights, and the values of a few windows at once

@@ -16,9 +16,6 @@
 
 double clock_seconds(void); // from a monotonic clock
 
-// The plural "s" of "2 tokens"; "" for 1.
-const char *plural(double count);
-
 double memory_available(void); // bytes this process can still allocate; INFINITY if unknown
 // Checks that this much memory is available; the error has both sizes.
 bool memory_check(double bytes, const char *what, Error *error);
@@ -42,6 +39,7 @@ Writer *writer_begin(void);
 char *writer_end(Writer *writer); // all that was written, followed by '\0'. The caller frees it
 // The text of one printf, without floating-point numbers. The caller frees it.
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *plural(double count); // the "s" of "2 tokens"; "" for 1
 
 // ------------------------------------------------------------------------------------------------------------
 // Paths

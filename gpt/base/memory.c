@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *plural(double count)
-{
-    return count == 1 ? "" : "s";
-}
-
 bool memory_check(double bytes, const char *what, Error *error)
 {
     enum { SMALL = 1 << 20 }; // reading the system's files takes longer than a small allocation, which reports its own failure

@@ -38,3 +38,8 @@ char *text_format(const char *format, ...)
     va_end(arguments);
     return writer_end(writer);
 }
+
+const char *plural(double count)
+{
+    return count == 1 ? "" : "s";
+}

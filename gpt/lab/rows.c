@@ -31,15 +31,15 @@ DeepRows deep_rows_grid(double low, double high, int n, int n_in)
 // ------------------------------------------------------------------------------------------------------------
 // A file: a row a line, numbers separated by commas
 
-typedef struct Reader {
+typedef struct RowsReader {
     const char *path;
     int line; // counted from 1
     int n_in, n_target;
     int columns; // of each line: n_in, or n_in + n_target; 0: not known yet
-} Reader;
+} RowsReader;
 
 // One number, as in the program's options: decimal, finite, with a point in every locale.
-static bool read_number(const Reader *reader, char *cell, int column, double *value, Error *error)
+static bool read_number(const RowsReader *reader, char *cell, int column, double *value, Error *error)
 {
     char place[64];
     ConfigField field = {.name = place, .kind = FIELD_NUMBER, .low = -1e30, .high = 1e30};
@@ -52,7 +52,7 @@ static bool read_number(const Reader *reader, char *cell, int column, double *va
     return config_field_read(&field, cell, value, &inner) || error_set(error, "%s: %s", reader->path, inner.message);
 }
 
-static bool check_columns(Reader *reader, int n, Error *error)
+static bool check_columns(RowsReader *reader, int n, Error *error)
 {
     if (reader->columns == 0 && (n == reader->n_in || n == reader->n_in + reader->n_target)) {
         reader->columns = n;
@@ -66,7 +66,7 @@ static bool check_columns(Reader *reader, int n, Error *error)
                      reader->columns);
 }
 
-static bool read_line(Reader *reader, char *line, DeepRows *rows, Error *error)
+static bool read_line(RowsReader *reader, char *line, DeepRows *rows, Error *error)
 {
     size_t row = (size_t)rows->n;
     int n = 0;
@@ -86,7 +86,7 @@ static bool read_line(Reader *reader, char *line, DeepRows *rows, Error *error)
     return check_columns(reader, n, error);
 }
 
-static bool read_lines(Reader *reader, char *text, DeepRows *rows, Error *error)
+static bool read_lines(RowsReader *reader, char *text, DeepRows *rows, Error *error)
 {
     while (text != NULL) {
         char *line = strsep(&text, "\n");
@@ -124,7 +124,7 @@ bool deep_rows_read(const char *path, int n_in, int n_target, DeepRows *rows, Er
     }
     rows->input = memory_allocate(lines * (size_t)n_in * sizeof(Real), "the input rows");
     rows->target = memory_allocate(lines * (size_t)n_target * sizeof(Real), "the targets");
-    Reader reader = {.path = path, .line = 1, .n_in = n_in, .n_target = n_target};
+    RowsReader reader = {.path = path, .line = 1, .n_in = n_in, .n_target = n_target};
     bool read = read_lines(&reader, text, rows, error);
     if (!read) {
         deep_rows_free(rows);

@@ -35,10 +35,7 @@ void deep_write_sizes(FILE *out, const DeepConfig *deep)
     }
 }
 
-static const char before[] = "run,seed,net,residual,shortcut,norm,sizes,rows,inputs,saved,task,batch,length,steps,optimizer,lr,same_dy,precision";
-static const char after[] = ",loss,not_finite,seconds\n";
-
-static void write_before(FILE *out, const Run *run)
+static void write_run(FILE *out, const Run *run)
 {
     const ExperimentConfig *config = run->config;
     bool mlp = config->net == NET_MLP;
@@ -116,9 +113,9 @@ static void write_fields(FILE *out, const Run *run)
 bool experiment_runs_csv(const Experiment *experiment, FILE *out)
 {
     REQUIRE(experiment, out);
-    fputs(before, out);
+    fputs("run,seed,net,residual,shortcut,norm,sizes,rows,inputs,saved,task,batch,length,steps,optimizer,lr,same_dy,precision", out);
     write_fields(out, NULL);
-    fputs(after, out);
+    fputs(",loss,not_finite,seconds\n", out);
     double seconds = 0;
     for (int i = 0; i < experiment->n_measurements; i++) {
         const Measurement *measurement = &experiment->measurements[i];
@@ -126,7 +123,7 @@ bool experiment_runs_csv(const Experiment *experiment, FILE *out)
         seconds += measurement->seconds;
         if (last) {
             Run run = {&experiment->config, experiment_rule(&experiment->config, measurement->arm), measurement, seconds};
-            write_before(out, &run);
+            write_run(out, &run);
             write_fields(out, &run);
             number_print(out, ",%.9g,%d,%.6f\n", measurement->loss, measurement->flow.reach_count[FLOW_NAN], seconds);
             seconds = 0;

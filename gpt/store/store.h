@@ -8,6 +8,7 @@
 
 #include "tensor/public_begin.h"
 
+// The files of a model's folder:
 //
 //      model.safetensors        the weights by GPT-2's names: wte.weight (V, C), h.0.attn.c_attn.weight (C, 3C), ..., float32. The
 //                               matrices inside blocks lie transposed there, (n_in, n_out). A tied head is left out.

@@ -109,7 +109,7 @@ static bool find_tokens(const Tokenizing *work, const char *path, Dataset *datas
     return dataset->reused;
 }
 
-// Those that were just written, and are in dataset->file.
+// Takes the tokens that were just written to dataset->file.
 static bool take_tokens(const Tokenizing *work, Dataset *dataset, Error *error)
 {
     Error why;
@@ -117,8 +117,8 @@ static bool take_tokens(const Tokenizing *work, Dataset *dataset, Error *error)
         || error_set(error, "%.300s: was written, but now %.150s", work->file_name, why.message);
 }
 
-// Tokens that are stored.
-static bool make_tokens(Tokenizing *work, const char *path, Dataset *dataset, Error *error)
+// Writes the tokens to the file path, for later runs.
+static bool make_stored_tokens(Tokenizing *work, const char *path, Dataset *dataset, Error *error)
 {
     SaveFile save;
     if (!save_begin(&save, path, error)) {
@@ -134,8 +134,8 @@ static bool make_tokens(Tokenizing *work, const char *path, Dataset *dataset, Er
     return dataset->file != NULL && take_tokens(work, dataset, error);
 }
 
-// Tokens that are not stored: a temporary file.
-static bool make_passing_tokens(Tokenizing *work, Dataset *dataset, Error *error)
+// Writes the tokens to a temporary file, for this run.
+static bool make_temporary_tokens(Tokenizing *work, Dataset *dataset, Error *error)
 {
     work->file_name = "a temporary file";
     work->file = tmpfile();
@@ -150,13 +150,13 @@ static bool find_or_make_tokens(Tokenizing *work, const char *folder, Dataset *d
 {
     if (folder == NULL) {
         dataset->file_name = memory_copy_text("a temporary file");
-        return make_passing_tokens(work, dataset, error);
+        return make_temporary_tokens(work, dataset, error);
     }
     dataset->file_name = path_in(folder, "data.bin");
     if (find_tokens(work, dataset->file_name, dataset)) {
         return true;
     }
-    return work->reads_only ? make_passing_tokens(work, dataset, error) : make_tokens(work, dataset->file_name, dataset, error);
+    return work->reads_only ? make_temporary_tokens(work, dataset, error) : make_stored_tokens(work, dataset->file_name, dataset, error);
 }
 
 static Dataset *open_dataset(Tokenizing *work, const char *path, const char *folder, Error *error)

@@ -18,6 +18,8 @@
 #include "gpt/base/hash.h"
 #include "gpt/text/text.h"
 
+enum { CODE_POINTS = 0x110000 }; // of Unicode
+
 // A vocabulary: bytes for each id, and the way back.
 typedef struct Tokens {
     int n;

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODE_POINTS = 0x110000 };
-
 // Which characters a text has.
 typedef struct Characters {
     bool seen[CODE_POINTS];

@@ -90,8 +90,6 @@ int tokenizer_files(const Tokenizer *tokenizer, FolderFile files[TOKENIZER_FILES
 // ------------------------------------------------------------------------------------------------------------
 // Reading
 
-enum { CODE_POINTS = 0x110000 };
-
 // The alphabet as text: 4 bytes a character are enough. Ids follow from the order, so it must be that of code points.
 static Tokenizer *chars_from(const char *path, const cJSON *alphabet, Error *error)
 {

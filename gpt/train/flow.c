@@ -163,7 +163,7 @@ static bool read_stats(char *const *cells, FlowStats *stats)
     return read;
 }
 
-// The columns of all rows.
+// The columns that say which step and layer a row is about. False if they are not of this run.
 static bool read_place(const TableReader *reader, const Trainer *trainer, int *step, int *layer)
 {
     char *const *cells = reader->cells;

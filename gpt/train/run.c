@@ -133,10 +133,10 @@ static void tell(const Run *run, const TrainRow *row)
     }
 }
 
-// A rank's state after each step; the maximum over all ranks counts.
-typedef enum Verdict { GO_ON, SAVE, STOP, FAILED } Verdict;
+// What a rank has to do after a step: all ranks do the largest of these.
+typedef enum NextAction { GO_ON, SAVE, STOP, FAILED } NextAction;
 
-static Verdict verdict_of(const Run *run, bool made)
+static NextAction next_action(const Run *run, bool made)
 {
     const TrainWatcher *watcher = run->watcher;
     if (made && watcher->stop != NULL && watcher->stop(watcher->context)) {
@@ -147,10 +147,10 @@ static Verdict verdict_of(const Run *run, bool made)
 }
 
 // With FAILED, each rank has an error.
-static Verdict settle(Verdict own, Error *error)
+static NextAction settle(NextAction own, Error *error)
 {
-    AUTO_FREE Verdict *all = ranks_gather(&own, sizeof own);
-    Verdict worst = own;
+    AUTO_FREE NextAction *all = ranks_gather(&own, sizeof own);
+    NextAction worst = own;
     for (int i = 0; i < ranks_count(); i++) {
         worst = all[i] > worst ? all[i] : worst;
     }
@@ -163,23 +163,23 @@ static Verdict settle(Verdict own, Error *error)
 static bool make_steps(Run *run, Error *error)
 {
     const TrainConfig *config = &run->trainer->setup.train;
-    Verdict verdict = GO_ON;
+    NextAction next = GO_ON;
     if (run->trainer->adamw.step >= config->steps) {
         return ranks_agree(save(run, error), error); // a kill between checkpoint and model may have left an older model
     }
-    while (run->trainer->adamw.step < config->steps && verdict < STOP) {
+    while (run->trainer->adamw.step < config->steps && next < STOP) {
         TrainRow row;
         bool made = make_step(run, &row, error);
         if (made && run->first) {
             tell(run, &row);
         }
-        verdict = settle(verdict_of(run, made), error);
-        bool due = verdict != GO_ON || row.step == config->steps || is_due(row.step, config->save_every);
-        if (verdict != FAILED && due && !ranks_agree(save(run, error), error)) {
-            verdict = FAILED;
+        next = settle(next_action(run, made), error);
+        bool due = next != GO_ON || row.step == config->steps || is_due(row.step, config->save_every);
+        if (next != FAILED && due && !ranks_agree(save(run, error), error)) {
+            next = FAILED;
         }
     }
-    return verdict != FAILED;
+    return next != FAILED;
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ export function moveAt(tape, position) {
     return position === 0 ? {phase: 'start', index: -1} : position <= n ? {phase: 'forward', index: position - 1} : {phase: 'backward', index: 2 * n - position};
 }
 
-// Has the walk computed this tensor's value by now? Its whole gradient?
+// Has the walk computed this tensor's value by now?
 export function isKnown(tape, tensor, move) {
     return tape.tensors[tensor].node < 0 || move.phase === 'backward' || tape.tensors[tensor].node <= move.index;
 }
