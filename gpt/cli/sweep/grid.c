@@ -155,9 +155,14 @@ static bool has_value(const Options *options, const char *name, const char *valu
 // Does an option only repeat its default? With --model it may have another.
 static bool repeats_default(const Options *options, Grid *grid, const char *name)
 {
+    static const char *const of_mlp[][2] = {{"net", "mlp"}, {"activation", "gelu"}, {"init", "torch"}, {"norm", "none"}};
     bool both = strcmp(name, "shortcut") == 0 && has_value(options, name, "both"); // vary_arms sees to it
-    bool mlp = strcmp(name, "net") == 0 && has_value(options, name, "mlp");
-    return both || ((mlp || !options_changed(options, name)) && !grid_has(options, grid, "model"));
+    bool mlp = find_varied(grid, "net") == NULL && (!options_given(options, "net") || has_value(options, "net", "mlp"));
+    bool repeats = !options_changed(options, name);
+    for (size_t i = 0; mlp && i < sizeof of_mlp / sizeof *of_mlp; i++) {
+        repeats = repeats || (strcmp(name, of_mlp[i][0]) == 0 && has_value(options, name, of_mlp[i][1]));
+    }
+    return both || (repeats && !grid_has(options, grid, "model"));
 }
 
 // The options given for gradflow, as text. The last of several values counts, except of probes.
