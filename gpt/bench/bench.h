@@ -58,7 +58,7 @@ typedef struct BenchFigures {
     double flops;           // of one repetition; 0 where they aren't counted
     double bytes;           // that one repetition must read from memory at least; 0 where they aren't counted
     double tokens;          // of one repetition; 0 where there are none
-    double limit;           // FLOP or bytes per second that the machine reached right before or after; 0: no such limit
+    double limit;           // FLOP or bytes per second that the machine reached right before, during or after; 0: no such limit
     double alone_ms;        // BENCH_KERNEL, BENCH_PASS: median of what the case is compared with
     double peak_bytes;      // peak resident memory
     double predicted_bytes; // of a training step: gpt_cost's prediction; else 0

@@ -110,8 +110,8 @@ static bool has_steps(const BenchReport *report)
 // Explains the columns that are in the table.
 static void print_meaning(const BenchReport *report)
 {
-    terminal_print("ms: median and quartiles of n repetitions, after two that do not count; limit: what this machine reached right before or "
-                   "after the case, in GFLOP/s or GB/s.");
+    terminal_print("ms: median and quartiles of n repetitions, after two that do not count; limit: what this machine reached right before, during "
+                   "or right after the case, in GFLOP/s or GB/s.");
     for (int i = 0; i < report->n_rows; i++) {
         const BenchRow *row = &report->rows[i];
         if (is_tokenizer(row)) {

@@ -1,5 +1,6 @@
 // test_bench.c: what the measurements say must hang together. How fast this machine is, no test asks.
 
+#include "gpt/bench/measure.h"
 #include "gpt/gptape.h"
 #include "tests/support/suite.h"
 
@@ -71,6 +72,27 @@ START_TEST(a_fraction_is_of_its_limit)
 }
 END_TEST
 
+// As if the neighbors had been quiet for the case alone.
+static void run_faster_than_the_machine(Bench *bench)
+{
+    bench->figures.ms = (Quartiles){.low = 1, .median = 2, .high = 3, .n = 3};
+    bench->figures.flops = 1e20;
+    bench->figures.bytes = 1e20;
+    bench->figures.alone_ms = 5;
+}
+
+START_TEST(no_fraction_exceeds_1)
+{
+    for (BenchLimit limit = BENCH_ARITHMETIC; limit != BENCH_NONE; limit++) {
+        BenchCase which = {.name = "fast", .limit = limit, .run = run_faster_than_the_machine};
+        BenchFigures figures;
+        Error error;
+        ck_assert_msg(bench_case(&which, &hasty, &figures, &error), "%s", error.message);
+        ck_assert_double_eq(bench_fraction(&which, &figures), 1);
+    }
+}
+END_TEST
+
 START_TEST(a_measured_pass_is_compared_with_the_pass_alone)
 {
     const BenchCase *which = find_case("probes-flow");
@@ -104,6 +126,7 @@ int main(void)
     tcase_add_test(tcase, limits_are_measured);
     tcase_add_test(tcase, a_step_counts_six_operations_a_parameter_and_token);
     tcase_add_test(tcase, a_fraction_is_of_its_limit);
+    tcase_add_test(tcase, no_fraction_exceeds_1);
     tcase_add_test(tcase, a_measured_pass_is_compared_with_the_pass_alone);
     tcase_add_test(tcase, failures_are_returned_as_errors);
     return suite_run(suite);
