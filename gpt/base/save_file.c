@@ -18,9 +18,10 @@
 
 // ------------------------------------------------------------------------------------------------------------
 // Temporary files are called .gptape-0, .gptape-1, ... With O_TMPFILE, files without a name, they exist only for a moment. A program holds a lock
-// on its own until it is renamed, so one that can be locked was left by a program that was killed.
+// on its own until it is renamed, so one that can be locked was left by a program that was killed. A program writes a few at once: as many names are
+// tried for such strays.
 
-enum { ATTEMPTS = 1000, SELF_TEXT = 64, READER_SECONDS = 3 };
+enum { ATTEMPTS = 1000, STRAYS = 8, SELF_TEXT = 64, READER_SECONDS = 3 };
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -52,16 +53,16 @@ static bool save_failed(SaveFile *save, Error *error)
 static bool with_free_name(SaveFile *save, bool (*make)(const char *name, void *context), void *context)
 {
     AUTO_FREE char *folder = path_folder(save->path);
-    for (int attempt = 0; attempt < ATTEMPTS && (attempt == 0 || errno == EEXIST); attempt++) {
-        char *name = text_format("%s/.gptape-%d", folder, attempt);
+    for (int i = 0; i < STRAYS || (i < ATTEMPTS && save->temporary == NULL && errno == EEXIST); i++) {
+        char *name = text_format("%s/.gptape-%d", folder, i);
         delete_stray(name);
-        if (make(name, context)) {
+        if (save->temporary == NULL && make(name, context)) {
             save->temporary = name;
-            return true;
+        } else {
+            free(name); // keeps errno
         }
-        free(name); // keeps errno
     }
-    return false;
+    return save->temporary != NULL;
 }
 
 // Another program may take the new file for a stray until it is locked.

@@ -119,12 +119,14 @@ START_TEST(temporary_files_of_killed_programs_are_deleted)
 {
     write_text(".gptape-0", "x");
     write_text(".gptape-1", "x");
+    write_text(".gptape-4", "x");
     write_text(".gptape-notes", "x");
     int lock = open(".gptape-0", O_RDONLY); // as the program that is writing it holds it
     ck_assert_int_eq(flock(lock, LOCK_EX), 0);
     save_text("file", "text");
     ck_assert_int_eq(access(".gptape-0", F_OK), 0);
     ck_assert_int_ne(access(".gptape-1", F_OK), 0);
+    ck_assert_int_ne(access(".gptape-4", F_OK), 0);
     ck_assert_int_eq(access(".gptape-notes", F_OK), 0);
     close(lock);
     save_text("file", "text");
