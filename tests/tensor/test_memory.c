@@ -1,6 +1,8 @@
 // test_memory.c: a steady training step asks the system for nothing, and everything is given back.
 
 #include "tensor/fast/fast.h"
+#include "tensor/unwind.h"
+#include "tests/support/mistake.h"
 #include "tests/support/naive.h"
 #include "tests/support/own_malloc.h"
 #include "tests/support/suite.h"
@@ -183,6 +185,29 @@ START_TEST(everything_is_given_back)
 }
 END_TEST
 
+static void count_undone(void *count)
+{
+    (*(int *)count)++;
+}
+
+// What undoes a step is not lost when there is no memory to note it.
+START_TEST(what_cannot_be_noted_is_undone_at_once)
+{
+    enum { WITHOUT_MEMORY = 64 }; // entries of unwind.c
+    if (!own_malloc_works()) {
+        skip(__func__, "malloc is not this program's own here");
+        return;
+    }
+    int undone = 0;
+    for (int i = 0; i < WITHOUT_MEMORY; i++) {
+        unwind_begin();
+    }
+    atomic_store(&requests_left, 1);
+    assert_mistake_begins("out of memory: ", unwind_add(count_undone, &undone));
+    ck_assert_int_eq(undone, 1);
+}
+END_TEST
+
 START_TEST(memory_allocate_gives_the_requested_size)
 {
     size_t before = memory_requests();
@@ -296,6 +321,7 @@ int main(void)
     TCase *counted = case_create(suite, "requests");
     tcase_add_test(counted, every_request_is_counted);
     tcase_add_test(counted, everything_is_given_back);
+    tcase_add_test(counted, what_cannot_be_noted_is_undone_at_once);
     tcase_add_test(counted, memory_allocate_gives_the_requested_size);
     tcase_add_test(counted, a_list_grows_and_keeps_what_is_in_it);
 

@@ -72,8 +72,12 @@ END_TEST
 START_TEST(messages_have_a_point)
 {
     Error error;
+    error_set_field(&error, "lr", "%g", 1.5);
+    ck_assert_str_eq(error.message, "lr: 1.5");
+    ck_assert_str_eq(error.field, "lr");
     error_set(&error, "x %g", 0.5);
     ck_assert_str_eq(error.message, "x 0.5");
+    ck_assert_str_eq(error.field, "");
 }
 END_TEST
 

@@ -224,6 +224,24 @@ START_TEST(a_callback_cannot_take_the_tape_away)
 }
 END_TEST
 
+static Tensor *draw_and_fail(void *random, Tensor **x)
+{
+    tensor_dropout(x[0], 0.5, random);
+    fail_mistake(HERE, "drawn");
+}
+
+// As if the call had not been made: the next one draws the same numbers.
+START_TEST(a_checkpoint_that_fails_has_drawn_nothing)
+{
+    Tensor *x = parameter();
+    Random random = seeded(1);
+    Random before = random;
+    assert_mistake_begins("drawn", tensor_checkpoint_many(draw_and_fail, &random, &x, 1, &random));
+    ck_assert_uint_eq(random_bits(&random), random_bits(&before));
+    tensor_free(x);
+}
+END_TEST
+
 static Tensor *unfinished;
 
 static void forward_that_fails(Tensor **inputs, Tensor *y, const void *options)
@@ -274,6 +292,20 @@ START_TEST(recording_that_the_caller_switched_off_stays_off)
 }
 END_TEST
 
+START_TEST(a_failure_ends_module_and_sublayer)
+{
+    tape_enter("m", HERE);
+    tape_sublayer_begin(tensor_zeros(SHAPE(2)));
+    tape_branch(true);
+    assert_mistake_begins("inside", fail_mistake(HERE, "inside"));
+    const TapeNode *node = tensor_scale(tensor_zeros(SHAPE(2)), 2)->node;
+    ck_assert_ptr_null(node->scope);
+    ck_assert_ptr_null(node->module_where.file);
+    ck_assert_int_eq(node->sublayer, 0);
+    ck_assert(!node->branch);
+}
+END_TEST
+
 // Deeper than the entries that need no memory.
 START_TEST(frames_nest_as_deep_as_memory_allows)
 {
@@ -310,6 +342,8 @@ int main(void)
     tcase_add_test(tests, a_checkpoint_that_fails_in_backward_leaves_no_gradients);
     tcase_add_test(tests, a_checkpoint_computes_the_same_twice);
     tcase_add_test(tests, a_callback_cannot_take_the_tape_away);
+    tcase_add_test(tests, a_checkpoint_that_fails_has_drawn_nothing);
+    tcase_add_test(tests, a_failure_ends_module_and_sublayer);
     tcase_add_test(tests, a_result_of_what_has_failed_is_recognized);
     tcase_add_test(tests, a_gradient_check_that_fails_moves_the_value_back);
     tcase_add_test(tests, recording_that_the_caller_switched_off_stays_off);

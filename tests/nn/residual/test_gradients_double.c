@@ -336,6 +336,7 @@ static int shortcuts_of(const char *text)
 START_TEST(every_path_that_bypasses_f_is_a_shortcut)
 {
     ck_assert_int_eq(shortcuts_of("f(norm(h))"), 0);
+    ck_assert_int_eq(shortcuts_of("f(h)*(1 - sigmoid(vector(0)))"), 0); // 1 is a constant, not a stream
     ck_assert_int_eq(shortcuts_of("h + f(norm(h))"), 1);
     ck_assert_int_eq(shortcuts_of("norm(h + f(h))"), 1);
     ck_assert_int_eq(shortcuts_of("0.5*h*scalar(2) + f(h)"), 1);
