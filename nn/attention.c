@@ -8,6 +8,7 @@ static const char *const QKV[] = {"q", "k", "v"};
 
 void attention_init(Attention *attention, Module *parent, const char *name, AttentionConfig config)
 {
+    REQUIRE(attention);
     int C = config.n_embd;
     if (config.n_head < 1 || C % config.n_head != 0) {
         fail_mistake(HERE, "attention_init: n_embd %d is not a multiple of n_head %d", C, config.n_head);

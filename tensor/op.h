@@ -94,7 +94,7 @@ typedef struct TensorChange {
 
 bool tensor_changed_since(const Tensor *tensor, uint64_t number);
 uint64_t tensor_changes(void);                        // how often tensor_changed was called
-const Tensor *tensor_owner(const Tensor *tensor);     // whose values it shows: its own, or those of the tensor that it shares
+Tensor *tensor_owner(Tensor *tensor);                 // whose values it shows: its own, or those of the tensor that it shares
 void tensor_share(Tensor *tensor, Tensor *with);      // tensor->data is with->data
 Tape *tape_needed(const char *function, Where where); // this thread's; fails if there is none
 Tape *tape_inner(Tape *tape);                         // its inner tape, which is empty; created on the first call

@@ -228,20 +228,20 @@ uint64_t tensor_changes(void)
     return atomic_load_explicit(&changes, memory_order_relaxed);
 }
 
-const Tensor *tensor_owner(const Tensor *tensor)
+Tensor *tensor_owner(Tensor *tensor)
 {
     return tensor->shares == NULL ? tensor : tensor->shares;
 }
 
 void tensor_share(Tensor *tensor, Tensor *with)
 {
-    tensor->shares = with->shares == NULL ? with : with->shares;
+    tensor->shares = tensor_owner(with);
 }
 
 void tensor_changed(Tensor *tensor, Where where)
 {
     tensor_check("tensor_changed", tensor);
-    Tensor *owner = tensor->shares == NULL ? tensor : tensor->shares;
+    Tensor *owner = tensor_owner(tensor);
     if (owner->change == NULL) {
         size_t bytes = sizeof *owner->change;
         owner->change = owner->tape == NULL ? memory_allocate(bytes, "a change") : arena_allocate(&owner->tape->arena, bytes);

@@ -21,7 +21,7 @@ typedef struct Head {
     const Heads *heads;
     const Real *q; // of position 0; the next position is 3C values further
     double *keys;  // (T / LANES, D, LANES): LANES keys side by side; 0 beyond T
-    double *e;     // (2, T), of one position: exp(a_s), then a_s; a_s: scores minus the largest
+    double *e;     // of one position: exp(a_s) (T), then a_s (T), the scores minus the largest, then q (D)
 } Head;
 
 // One position.
@@ -175,8 +175,8 @@ static Heads heads_of(const char *function, const Tensor *qkv, int n_head, bool 
 
 static void attend_heads(const Heads *all)
 {
-    flow_share(all->B * all->n_head, (double)all->T * (double)all->T * (double)all->D, lanes_filled(all->T) * (all->D + 2) + all->D, attend_head,
-               all);
+    double work = (double)all->T * (double)all->T * (double)all->D;
+    flow_share(all->B * all->n_head, work, lanes_filled(all->T) * (all->D + 2) + all->D, attend_head, all);
 }
 
 void attention_weights(const Tensor *qkv, int n_head, bool causal, double *weights)

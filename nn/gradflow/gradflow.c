@@ -87,12 +87,12 @@ static FlowRow *add_row(GradFlow *flow, FlowKind kind, const char *scope, const 
 
 static void read_parts(GradFlow *flow, const Module *module, const Tensor *parameter, FlowKind kind, FlowReach reach)
 {
-    if (module->kind != &linear_kind) {
+    const Linear *linear = module->kind == &linear_kind ? (const Linear *)module : NULL;
+    if (linear == NULL || linear->n_parts == 1) {
         return;
     }
-    const Linear *linear = (const Linear *)module;
     size_t n = tensor_count(parameter) / (size_t)linear->n_parts;
-    for (int part = 0; part < linear->n_parts && linear->n_parts > 1; part++) {
+    for (int part = 0; part < linear->n_parts; part++) {
         FlowRow *row = add_row(flow, kind, module->name, parameter->grad + (size_t)part * n, n, parameter->shape.ndim);
         row->reach = reach;
         row->part = part;

@@ -45,11 +45,15 @@ static void walk_row(Walk *walk, Tensor *y, const Real *dy, Real *dx)
     }
 }
 
-// dy of one walk: a unit vector (a row of J), or signs with equal probability.
+// dy of walk r: the unit vector that gives row r of J, or random signs.
 static void set_dy(Real *dy, size_t n, int r, Random *random)
 {
     for (size_t i = 0; i < n; i++) {
-        dy[i] = random == NULL ? (Real)(i == (size_t)r) : (random_bits(random) & 1) != 0 ? 1 : -1;
+        if (random == NULL) {
+            dy[i] = i == (size_t)r ? 1 : 0;
+        } else {
+            dy[i] = (random_bits(random) & 1) != 0 ? 1 : -1;
+        }
     }
 }
 

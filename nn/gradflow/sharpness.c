@@ -24,7 +24,6 @@ typedef struct Iteration {
     double *Hv;    // (n)
     double *other; // (n) the gradient on the other side
     double shift;
-    uint64_t seed;
 } Iteration;
 
 static void divide(double *values, size_t n, double divisor)
@@ -65,10 +64,10 @@ static double iterate(Iteration *it, Sharpness *sharpness)
     return norm;
 }
 
-static void draw_v(Iteration *it)
+static void draw_v(Iteration *it, uint64_t seed)
 {
     Random random;
-    random_seed(&random, it->seed);
+    random_seed(&random, seed);
     for (size_t i = 0; i < it->n; i++) {
         Real drawn;
         random_normal(&random, &drawn, 1, 0, 1);
@@ -79,13 +78,13 @@ static void draw_v(Iteration *it)
 
 static void begin(Iteration *it, const LossFunction *loss, uint64_t seed)
 {
-    *it = (Iteration){.seed = seed};
+    *it = (Iteration){0};
     weights_replace(&it->weights, loss);
     it->n = it->weights.n;
     it->v = unwind_allocate(it->n, sizeof(double), "the sharpness");
     it->Hv = unwind_allocate(it->n, sizeof(double), "the sharpness");
     it->other = unwind_allocate(it->n, sizeof(double), "the sharpness");
-    draw_v(it);
+    draw_v(it, seed);
 }
 
 Sharpness sharpness_measure(const LossFunction *loss, const SharpnessConfig *config)
@@ -99,7 +98,7 @@ Sharpness sharpness_measure(const LossFunction *loss, const SharpnessConfig *con
     while (sharpness.iterations < config->max_iterations && !sharpness.converged) {
         if (sharpness.iterations == UNSHIFTED) {
             it.shift = largest;
-            draw_v(&it); // v has little left of the eigenvector wanted now
+            draw_v(&it, config->seed); // v has little left of the eigenvector wanted now
         }
         largest = fmax(largest, iterate(&it, &sharpness));
         bool is_largest = it.shift > 0 || sharpness.value >= 0;

@@ -147,10 +147,10 @@ static void put_step(Printer *printer, int step, int most)
     if (s->op >= RULE_F) {
         put(printer, "(");
         put_step(printer, s->a, SUM);
-        put(printer, s->b >= 0 ? ", " : ")");
-    }
-    if (s->op == RULE_LINEAR && s->b >= 0) {
-        put_step(printer, s->b, SUM);
+        if (s->b >= 0) {
+            put(printer, ", ");
+            put_step(printer, s->b, SUM);
+        }
         put(printer, ")");
     }
     put(printer, level > most ? ")" : "");

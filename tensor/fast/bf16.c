@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void omp_set_num_threads(int threads); // oneDNN has its own GNU OpenMP threads
-
 static atomic_bool chosen; // bf16 is selected
 
 bool kernels_set_precision(Precision precision)

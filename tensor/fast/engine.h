@@ -25,6 +25,10 @@ AttentionCachedKernel fast_attention_cached;
 GemmKernel blocked_gemm;
 
 #ifdef GPTAPE_ONEDNN
+// oneDNN's threads are GNU OpenMP's; a compiler without OpenMP lacks its header.
+int omp_get_max_threads(void);
+void omp_set_num_threads(int threads);
+
 // Calls call(context), which uses oneDNN, and returns true. Returns false if oneDNN ran out of memory in a way that it cannot report, and
 // that would end the program (guard.c). From then on oneDNN is not used any more: guard_call returns false at once, and the library's own
 // products replace oneDNN's.

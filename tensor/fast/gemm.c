@@ -164,10 +164,6 @@ void blocked_gemm(const Gemm *g)
 
 #include <dnnl.h>
 
-// oneDNN's threads are GNU OpenMP's; a compiler without OpenMP lacks its header.
-int omp_get_max_threads(void);
-void omp_set_num_threads(int threads);
-
 // One thread's share of a product, on this thread alone: oneDNN's own threading ends with all threads waiting for each
 // other (see parallel.c).
 static void onednn_part(const void *call, size_t start, size_t end)

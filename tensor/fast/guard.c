@@ -23,8 +23,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-void omp_set_num_threads(int threads); // libgomp has no header for compilers without OpenMP
-
 typedef void Terminate(void);
 typedef Terminate *SetTerminate(Terminate *handler); // std::set_terminate
 

@@ -42,6 +42,95 @@ void unary_backward(TapeNode *node)
     }
 }
 
+// ------------------------------------------------------------------------------------------------------------
+// Functions of two values, with broadcasting
+
+// Two shapes, aligned at the last dimension. A size of 1, or a missing one, is repeated (NumPy's and torch's rule): the step along that
+// dimension is 0. So forward reads the value again and again, and backward, which adds to it again and again, sums its gradient.
+typedef struct Broadcast {
+    Shape shape;             // of the result
+    int size[MAX_DIMS];      // of the result, padded with ones at the front
+    size_t a_step[MAX_DIMS]; // the distance between neighbors along each dimension, 0 where a is repeated
+    size_t b_step[MAX_DIMS];
+    size_t rows;    // of all dimensions but the last
+    size_t columns; // of the last
+} Broadcast;
+
+// Where a row of the result starts in a, in b and in the result. Along it, a and b move by a_step[3] and b_step[3], the result by 1.
+typedef struct BroadcastRow {
+    size_t a;
+    size_t b;
+    size_t out;
+} BroadcastRow;
+
+// The sizes padded with ones at the front, and the distance between neighbors along each dimension.
+static void pad(Shape shape, int size[MAX_DIMS], size_t step[MAX_DIMS])
+{
+    int missing = MAX_DIMS - shape.ndim;
+    size_t stride = 1;
+    for (int d = MAX_DIMS - 1; d >= 0; d--) {
+        size[d] = d < missing ? 1 : shape.size[d - missing];
+        step[d] = size[d] == 1 ? 0 : stride;
+        stride *= (size_t)size[d];
+    }
+}
+
+// Joins the last dimensions as far as a and b both move through them without a jump: a few long rows instead of many short ones.
+static void join_rows(Broadcast *plan)
+{
+    const int last = MAX_DIMS - 1;
+    for (int d = MAX_DIMS - 2; d >= 0; d--) {
+        size_t columns = (size_t)plan->size[last];
+        bool a_continues = plan->a_step[d] == columns && plan->a_step[last] == 1;
+        bool b_continues = plan->b_step[d] == columns && plan->b_step[last] == 1;
+        if (plan->size[d] > 1 && !(a_continues && b_continues)) {
+            return;
+        }
+        plan->size[last] *= plan->size[d];
+        plan->size[d] = 1;
+    }
+}
+
+// Of the two inputs. Fails if their shapes do not fit together.
+static Broadcast broadcast_plan(const OpCall *call)
+{
+    Shape a = call->inputs[0]->shape;
+    Shape b = call->inputs[1]->shape;
+    int a_size[MAX_DIMS];
+    int b_size[MAX_DIMS];
+    Broadcast plan = {.shape = {.ndim = a.ndim > b.ndim ? a.ndim : b.ndim}};
+    pad(a, a_size, plan.a_step);
+    pad(b, b_size, plan.b_step);
+
+    int missing = MAX_DIMS - plan.shape.ndim;
+    for (int d = 0; d < MAX_DIMS; d++) {
+        if (a_size[d] != b_size[d] && a_size[d] != 1 && b_size[d] != 1) {
+            op_fail(call, "%s and %s: sizes %d and %d differ, and neither is 1", SHAPE_STRING(a), SHAPE_STRING(b), a_size[d], b_size[d]);
+        }
+        plan.size[d] = a_size[d] > b_size[d] ? a_size[d] : b_size[d];
+        if (d >= missing) {
+            plan.shape.size[d - missing] = plan.size[d];
+        }
+    }
+    join_rows(&plan);
+    plan.columns = (size_t)plan.size[MAX_DIMS - 1];
+    plan.rows = shape_count(plan.shape) / plan.columns;
+    return plan;
+}
+
+static BroadcastRow broadcast_row(const Broadcast *plan, size_t row)
+{
+    BroadcastRow start = {.out = row * plan->columns};
+    size_t rest = row;
+    for (int d = MAX_DIMS - 2; d >= 0; d--) {
+        size_t i = rest % (size_t)plan->size[d];
+        rest /= (size_t)plan->size[d];
+        start.a += i * plan->a_step[d];
+        start.b += i * plan->b_step[d];
+    }
+    return start;
+}
+
 typedef struct BinarySaved {
     BinarySlope *slope;
     Broadcast plan;
@@ -92,74 +181,4 @@ void binary_backward(TapeNode *node)
             }
         }
     }
-}
-
-// ------------------------------------------------------------------------------------------------------------
-// Broadcasting
-
-// The sizes padded with ones at the front, and the distance between neighbors along each dimension.
-static void pad(Shape shape, int size[MAX_DIMS], size_t step[MAX_DIMS])
-{
-    int missing = MAX_DIMS - shape.ndim;
-    size_t stride = 1;
-    for (int d = MAX_DIMS - 1; d >= 0; d--) {
-        size[d] = d < missing ? 1 : shape.size[d - missing];
-        step[d] = size[d] == 1 ? 0 : stride;
-        stride *= (size_t)size[d];
-    }
-}
-
-// Joins the last dimensions as far as a and b both move through them without a jump: a few long rows instead of many short ones.
-static void join_rows(Broadcast *plan)
-{
-    const int last = MAX_DIMS - 1;
-    for (int d = MAX_DIMS - 2; d >= 0; d--) {
-        size_t columns = (size_t)plan->size[last];
-        bool a_continues = plan->a_step[d] == columns && plan->a_step[last] == 1;
-        bool b_continues = plan->b_step[d] == columns && plan->b_step[last] == 1;
-        if (plan->size[d] > 1 && !(a_continues && b_continues)) {
-            return;
-        }
-        plan->size[last] *= plan->size[d];
-        plan->size[d] = 1;
-    }
-}
-
-Broadcast broadcast_plan(const OpCall *call)
-{
-    Shape a = call->inputs[0]->shape;
-    Shape b = call->inputs[1]->shape;
-    int a_size[MAX_DIMS];
-    int b_size[MAX_DIMS];
-    Broadcast plan = {.shape = {.ndim = a.ndim > b.ndim ? a.ndim : b.ndim}};
-    pad(a, a_size, plan.a_step);
-    pad(b, b_size, plan.b_step);
-
-    int missing = MAX_DIMS - plan.shape.ndim;
-    for (int d = 0; d < MAX_DIMS; d++) {
-        if (a_size[d] != b_size[d] && a_size[d] != 1 && b_size[d] != 1) {
-            op_fail(call, "%s and %s: sizes %d and %d differ, and neither is 1", SHAPE_STRING(a), SHAPE_STRING(b), a_size[d], b_size[d]);
-        }
-        plan.size[d] = a_size[d] > b_size[d] ? a_size[d] : b_size[d];
-        if (d >= missing) {
-            plan.shape.size[d - missing] = plan.size[d];
-        }
-    }
-    join_rows(&plan);
-    plan.columns = (size_t)plan.size[MAX_DIMS - 1];
-    plan.rows = shape_count(plan.shape) / plan.columns;
-    return plan;
-}
-
-BroadcastRow broadcast_row(const Broadcast *plan, size_t row)
-{
-    BroadcastRow start = {.out = row * plan->columns};
-    size_t rest = row;
-    for (int d = MAX_DIMS - 2; d >= 0; d--) {
-        size_t i = rest % (size_t)plan->size[d];
-        rest /= (size_t)plan->size[d];
-        start.a += i * plan->a_step[d];
-        start.b += i * plan->b_step[d];
-    }
-    return start;
 }
