@@ -31,13 +31,14 @@ START_TEST(denormal_values_count_and_are_not_taken_for_zero)
     const Real values[] = {smallest, -FLT_MIN / 2, FLT_MIN, -0.0f, 0};
 
     FlowStats stats = flow_stats(values, 5);
-    FlowStats alone = flow_stats(&smallest, 1);
+    FlowStats alone = flow_stats(&smallest, 1); // without a zero
 
     ck_assert_double_eq(stats.denormal_fraction, 2.0 / 5);
     ck_assert_double_eq(stats.zero_fraction, 2.0 / 5);
     ck_assert_double_eq(stats.max_abs, (double)FLT_MIN);
     ASSERT_RELATIVE(alone.l2, (double)smallest, 1e-15);
     ck_assert_double_eq(alone.mean_abs, (double)smallest);
+    ck_assert_double_eq(alone.denormal_fraction, 1);
 }
 END_TEST
 

@@ -76,6 +76,29 @@ static void assert_parts(const Tensor *x, Tensor *y, double block, const Real dx
 }
 
 // A block that uses x twice, x + x (2 x): y = x + 2 x^2, dy/dx = 1 + 4 x, where the multiplication takes x at both ends.
+// x + 3 x = y, then y + 5 (y + x), each a marked sublayer. Past the first f come 6 of the gradient at x by y, and 5 into the second f; what f
+// the later sublayer's own paths pass does not matter.
+START_TEST(a_later_sublayer_may_use_the_start_too)
+{
+    Tensor *x = random_leaf(SHAPE(4), 1);
+    Tensor *y = x;
+    for (int s = 0; s < 2; s++) {
+        tape_sublayer_begin(y);
+        Tensor *input = s == 0 ? y : tensor_add(y, x);
+        tape_branch(true);
+        Tensor *f = tensor_scale(input, s == 0 ? 3 : 5);
+        tape_branch(false);
+        y = tensor_add(y, f);
+        tape_sublayer_end();
+    }
+    GradFlow flow = measure(tensor_sum(y));
+
+    ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_SKIP_GRAD)->stats.mean_abs, 6 + 5);
+    ck_assert_double_eq(row_of(&flow, "shortcut.1", FLOW_BLOCK_GRAD)->stats.mean_abs, 3 * 6);
+    gradflow_free(&flow);
+}
+END_TEST
+
 START_TEST(a_block_may_use_the_start_more_than_once)
 {
     Tensor *x = tensor_require_grad(tensor_from((float[]){1, -2, 0.5f}, SHAPE(3)));
@@ -376,6 +399,7 @@ int main(void)
     tcase_add_checked_fixture(split, net_init, net_free);
     tcase_add_test(split, skip_and_block_add_up_to_the_gradient_at_the_start);
     tcase_add_test(split, a_split_that_can_be_worked_out_by_hand);
+    tcase_add_test(split, a_later_sublayer_may_use_the_start_too);
     tcase_add_test(split, a_block_may_use_the_start_more_than_once);
     tcase_add_test(split, a_node_may_take_the_start_twice);
     tcase_add_test(split, a_start_that_wants_no_gradient_is_not_split);

@@ -1,5 +1,7 @@
 // test_module.c: the tree of modules, and the parameters in it.
 
+#include "nn/mode.h"
+#include "tensor/unwind.h"
 #include "tests/nn/nn_test.h"
 #include "tests/support/capture.h"
 
@@ -134,6 +136,25 @@ START_TEST(training_is_set_for_a_whole_tree_or_for_a_part)
     for (const Module *module = &half.module; module != NULL; module = module_next(&half.module, module)) {
         ck_assert(!module->training);
     }
+    module_free(&half.module);
+}
+END_TEST
+
+// Calls that change the mode for their duration nest, and each restores what it found, module by module.
+START_TEST(a_mode_that_ends_with_a_call_is_the_one_before)
+{
+    Half half;
+    half_init(&half, NULL, "");
+    module_train(&half.attn.module, true);
+    int evaluation = unwind_begin();
+    module_train_in_frame(&half.module, false);
+    int training = unwind_begin();
+    module_train_in_frame(&half.module, true);
+    ck_assert(half.mlp.module.training && half.attn.module.training);
+    unwind_end(training);
+    ck_assert(!half.mlp.module.training && !half.attn.module.training);
+    unwind_end(evaluation);
+    ck_assert(!half.mlp.module.training && half.attn.module.training);
     module_free(&half.module);
 }
 END_TEST
@@ -336,6 +357,7 @@ int main(void)
     tcase_add_test(tree, a_walk_of_a_part_does_not_leave_it);
     tcase_add_test(tree, a_walk_of_a_last_child_does_not_go_on_beside_its_parent);
     tcase_add_test(tree, training_is_set_for_a_whole_tree_or_for_a_part);
+    tcase_add_test(tree, a_mode_that_ends_with_a_call_is_the_one_before);
     tcase_add_test(tree, a_freed_tree_is_empty);
     tcase_add_test(tree, a_module_without_a_kind_or_a_name_is_a_mistake);
     tcase_add_test(tree, no_module_is_printed_as_such_and_freed_as_nothing);

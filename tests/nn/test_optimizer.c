@@ -321,6 +321,17 @@ START_TEST(norms_of_huge_and_tiny_gradients_are_right)
 }
 END_TEST
 
+// The 1e-6 beside the norm halves a factor of 1.
+START_TEST(a_gradient_of_almost_nothing_is_clipped_as_by_torch)
+{
+    set_grad(three.parameters[2], (Real[]){1e-6f, 0, 0, 0});
+
+    clip_grad_norm(&three.list, 1e-6);
+
+    ASSERT_RELATIVE((double)three.parameters[2]->grad[0], 0.5e-6, 1e-6);
+}
+END_TEST
+
 START_TEST(without_gradients_the_norm_is_0)
 {
 
@@ -350,6 +361,9 @@ START_TEST(settings_that_make_nan_are_refused)
     config = ADAMW_DEFAULTS;
     config.weight_decay = -1;
     ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: weight_decay -1 (expected at least 0");
+    config.weight_decay = 1e30;
+    config.lr = 1e30;
+    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: lr weight_decay 1e+60 (expected at least 0 and at most 3.40282e+38)");
     AdamW adamw = adamw_create(&parameters, ADAMW_DEFAULTS);
     adamw.config.beta1 = 1; // a schedule's mistake
     ASSERT_MISTAKE(adamw_step(&adamw), "AdamW: beta1 1 (expected at least 0 and below 1)");
@@ -383,6 +397,7 @@ int main(void)
     tcase_add_test(clipping, a_clipped_step_is_clipping_and_a_step);
     tcase_add_test(clipping, clipping_leaves_gradients_below_the_norm);
     tcase_add_loop_test(clipping, norms_of_huge_and_tiny_gradients_are_right, 0, 2);
+    tcase_add_test(clipping, a_gradient_of_almost_nothing_is_clipped_as_by_torch);
     tcase_add_test(clipping, without_gradients_the_norm_is_0);
     return suite_run(suite);
 }

@@ -245,6 +245,61 @@ START_TEST(stop_is_a_constant_to_the_gradient)
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
+// Values
+
+typedef struct Arithmetic {
+    const char *text;
+    double (*value)(double h, double f);
+} Arithmetic;
+
+static double minus_constant(double h, double f)
+{
+    return h - 2 + f;
+}
+
+static double constant_minus(double h, double f)
+{
+    return 2 - h + f;
+}
+
+static double by_constant(double h, double f)
+{
+    return h / 2 - 3 * f;
+}
+
+static double constant_by(double h, double f)
+{
+    return 2 / (h * h + 1) + f * 4 + 1;
+}
+
+static double negated(double h, double f)
+{
+    return -h - -f / 8;
+}
+
+static const Arithmetic arithmetic[] = {{"h - 2 + f(h)", minus_constant},
+                                        {"2 - h + f(h)", constant_minus},
+                                        {"h/2 - 3*f(h)", by_constant},
+                                        {"2/(h*h + 1) + f(h)*4 + 1", constant_by},
+                                        {"-h - -f(h)/8", negated}};
+
+enum { ARITHMETIC = sizeof arithmetic / sizeof arithmetic[0] };
+
+START_TEST(constants_stand_on_either_side_of_an_operator)
+{
+    Subject subject;
+    subject_init(&subject, arithmetic[_i].text);
+    const Tensor *y = run_subject(&subject);
+    const Tensor *f = run_f(&subject.f, subject.h);
+    for (int k = 0; k < 2 * WIDTH; k++) {
+        ck_assert_double_eq_tol(y->data[k], arithmetic[_i].value(subject.h->data[k], f->data[k]), 1e-15 * 16); // of values below 16
+    }
+    tape_reset(tape_current());
+    subject_free(&subject);
+}
+END_TEST
+
+// ------------------------------------------------------------------------------------------------------------
 // The split by shortcut and branch
 
 static Tensor *run_f_stopped(void *context, Tensor *x)
@@ -354,6 +409,8 @@ int main(void)
     tcase_add_loop_test(tcase, random_formulas_have_the_gradients_of_differences, 0, FORMULAS);
     tcase_add_loop_test(tcase, each_row_of_the_table_has_the_gradients_of_differences, 0, residual_table_count);
     tcase_add_test(tcase, stop_is_a_constant_to_the_gradient);
+
+    tcase_add_loop_test(tcase, constants_stand_on_either_side_of_an_operator, 0, ARITHMETIC);
 
     TCase *splits = case_with_tape(suite, "splits");
     tcase_add_loop_test(splits, what_came_by_shortcut_and_by_branch_is_split_for_any_formula, 0, FORMULAS);

@@ -143,6 +143,14 @@ START_TEST(the_plain_kernels_have_none)
 }
 END_TEST
 
+START_TEST(this_build_has_no_double)
+{
+    ck_assert(kernels_choose("fast"));
+    ck_assert(!kernels_set_precision(PRECISION_F64));
+    ck_assert_int_eq(kernels_precision(), PRECISION_F32);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bf16");
@@ -151,5 +159,6 @@ int main(void)
     tcase_add_loop_test(tcase, products_are_of_the_rounded_numbers, 0, 8);
     tcase_add_test(tcase, small_products_stay_as_they_are);
     tcase_add_test(tcase, the_plain_kernels_have_none);
+    tcase_add_test(tcase, this_build_has_no_double);
     return suite_run(suite);
 }
