@@ -91,6 +91,21 @@ START_TEST(a_jacobian_by_hand)
 }
 END_TEST
 
+// J = (1, 1)^T: each walk gives (+-1 +- 1)^2, which is 4 or 0, so the mean says how many gave 4, and that the variance.
+START_TEST(the_error_of_an_estimate_by_hand)
+{
+    enum { WALKS = 10 };
+    Tensor *x = tensor_zeros(SHAPE(1, 1));
+    Tensor *y = tensor_linear(x, tensor_full(SHAPE(2, 1), 1), NULL);
+    Random random = seeded(1);
+    JacobianNorm norm;
+    jacobian_norms(y, &x, 1, WALKS, &random, &norm);
+    double mean = norm.mean_square;
+    ck_assert(mean > 0 && mean < 4);
+    assert_near("standard error", norm.std_error, sqrt((4 * mean - mean * mean) / (WALKS - 1)), 1e-15);
+}
+END_TEST
+
 // ------------------------------------------------------------------------------------------------------------
 // The loss as a function of the weights
 
@@ -401,6 +416,7 @@ int main(void)
     tcase_add_loop_test(tcase, jacobians_are_pytorchs, 0, JACOBIANS);
     tcase_add_test(tcase, random_walks_estimate_them);
     tcase_add_test(tcase, a_jacobian_by_hand);
+    tcase_add_test(tcase, the_error_of_an_estimate_by_hand);
     tcase_add_loop_test(tcase, sharpness_is_pytorchs, 0, SHARPNESSES);
     tcase_add_loop_test(tcase, the_largest_eigenvalue, 0, 5);
     tcase_add_test(tcase, noise_by_hand);
