@@ -234,6 +234,29 @@ START_TEST(noise_by_hand)
 }
 END_TEST
 
+// Row r is the square of weight r alone; of all, their mean.
+static Tensor *one_weight_loss(void *context, int row)
+{
+    Tensor **w = context;
+    Tensor *squares[] = {tensor_mul(w[0], w[0]), tensor_mul(w[1], w[1])};
+    return tensor_sum(row >= 0 ? squares[row] : tensor_scale(tensor_add(squares[0], squares[1]), 0.5));
+}
+
+// What no gradient reaches has a gradient of 0, not that of the row before: |G_1|^2 is (2^2 + 6^2) / 2, |G_B|^2 is 1^2 + 3^2.
+START_TEST(noise_of_rows_that_use_some_of_the_weights)
+{
+    Tensor *w[] = {tensor_parameter("", "a", SHAPE(1)), tensor_parameter("", "b", SHAPE(1))};
+    w[0]->data[0] = 1;
+    w[1]->data[0] = 3;
+    ParameterList list = {w, 2, 2};
+    NoiseScale noise = noise_scale(&(LossFunction){&list, one_weight_loss, w}, 2);
+    ck_assert_double_eq(noise.trace, (20 - 10) / 0.5);
+    ck_assert_double_eq(noise.G2, 0);
+    tensor_free(w[0]);
+    tensor_free(w[1]);
+}
+END_TEST
+
 // The center is the loss; the corner's weights are w -+ the scaled directions, whose rows have the norms of the weights'.
 START_TEST(a_plane)
 {
@@ -420,6 +443,7 @@ int main(void)
     tcase_add_loop_test(tcase, sharpness_is_pytorchs, 0, SHARPNESSES);
     tcase_add_loop_test(tcase, the_largest_eigenvalue, 0, 5);
     tcase_add_test(tcase, noise_by_hand);
+    tcase_add_test(tcase, noise_of_rows_that_use_some_of_the_weights);
     tcase_add_test(tcase, a_plane);
     tcase_add_test(tcase, everything_is_restored);
     tcase_add_loop_test(tcase, updates_are_pytorchs, 0, JACOBIANS);
