@@ -174,11 +174,12 @@ void module_zero_grad(Module *root)
 
 static bool is_listed(const ParameterList *list, const Tensor *parameter)
 {
-    bool found = false;
-    for (int i = 0; i < list->count && !found; i++) {
-        found = list->parameters[i] == parameter;
+    for (int i = 0; i < list->count; i++) {
+        if (list->parameters[i] == parameter) {
+            return true;
+        }
     }
-    return found;
+    return false;
 }
 
 // Parameters are listed once, even if modules share them: then one of the modules has a parameter with another module's name.
@@ -232,12 +233,11 @@ void module_print(const Module *root)
 {
     if (root == NULL) {
         printf("<no module>\n");
-        fflush(stdout);
-        return;
+    } else {
+        ParameterList list = module_parameters(root);
+        print_module(root, 0);
+        printf("%zu value%s in %d parameter%s\n", list.values, list.values == 1 ? "" : "s", list.count, list.count == 1 ? "" : "s");
+        parameter_list_free(&list);
     }
-    ParameterList list = module_parameters(root);
-    print_module(root, 0);
-    printf("%zu value%s in %d parameter%s\n", list.values, list.values == 1 ? "" : "s", list.count, list.count == 1 ? "" : "s");
     fflush(stdout);
-    parameter_list_free(&list);
 }

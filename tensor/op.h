@@ -97,7 +97,6 @@ uint64_t tensor_changes(void);                        // how often tensor_change
 Tensor *tensor_owner(Tensor *tensor);                 // whose values it shows: its own, or those of the tensor that it shares
 void tensor_share(Tensor *tensor, Tensor *with);      // tensor->data is with->data
 Tape *tape_needed(const char *function, Where where); // this thread's; fails if there is none
-Tape *tape_inner(Tape *tape);                         // its inner tape, which is empty; created on the first call
 // Until the innermost frame ends (unwind.h), the tape can't be reset or freed, nor walked by tensor_backward: tape_check_idle then fails.
 void tape_hold(Tape *tape);
 void tape_check_idle(const Tape *tape, const char *function, Where where);

@@ -68,14 +68,6 @@ Tape *tape_set_current(Tape *tape)
     return before;
 }
 
-Tape *tape_inner(Tape *tape)
-{
-    if (tape->inner == NULL) {
-        tape->inner = memory_allocate_zeroed(1, sizeof *tape, "a tape");
-    }
-    return tape->inner;
-}
-
 // Tensor structs live in two arenas in turn: those of the round that ends here remain, marked dead, for the
 // whole next round, so that a tensor used too late is recognized instead of being mistaken for a new one in its place.
 void tape_reset(Tape *tape)

@@ -145,12 +145,13 @@ static int compare_descending(const void *a, const void *b)
 static double largest(const double *values, size_t n)
 {
     double most = 0;
-    double zero = 0; // NaN if a value is not finite
     for (size_t i = 0; i < n; i++) {
-        most = fabs(values[i]) > most ? fabs(values[i]) : most;
-        zero += 0 * values[i];
+        if (!isfinite(values[i])) {
+            return NAN;
+        }
+        most = fmax(most, fabs(values[i]));
     }
-    return isnan(zero) ? NAN : most;
+    return most;
 }
 
 void singular_values(const double *matrix, int rows, int columns, double *values)

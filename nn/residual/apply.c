@@ -140,16 +140,12 @@ LayerNorm *residual_layernorm(const Residual *residual)
 // One operand is a number c. Multiplying, dividing by and adding it are operations; the others take it as a tensor of one value.
 static Tensor *with_constant(RuleOp op, Tensor *a, Tensor *b, double c)
 {
-    if (op == RULE_ADD) {
-        return tensor_add_scalar(a == NULL ? b : a, c);
+    switch (op) {
+    case RULE_ADD: return tensor_add_scalar(a == NULL ? b : a, c);
+    case RULE_SUBTRACT: return a == NULL ? tensor_sub(tensor_full(SHAPE(1), c), b) : tensor_add_scalar(a, -c);
+    case RULE_MULTIPLY: return tensor_scale(a == NULL ? b : a, c);
+    default: return a == NULL ? tensor_div(tensor_full(SHAPE(1), c), b) : tensor_scale(a, 1 / c);
     }
-    if (op == RULE_MULTIPLY) {
-        return tensor_scale(a == NULL ? b : a, c);
-    }
-    if (op == RULE_SUBTRACT) {
-        return a == NULL ? tensor_sub(tensor_full(SHAPE(1), c), b) : tensor_add_scalar(a, -c);
-    }
-    return a == NULL ? tensor_div(tensor_full(SHAPE(1), c), b) : tensor_scale(a, 1 / c);
 }
 
 static Tensor *run_operator(RuleOp op, Tensor *a, Tensor *b)

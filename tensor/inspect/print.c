@@ -66,16 +66,15 @@ void tensor_print(const Tensor *tensor)
 {
     if (tensor == NULL || !tensor->alive) {
         printf("<not a tensor: %s>\n", tensor == NULL ? "NULL" : "its tape was reset");
-        fflush(stdout);
-        return;
-    }
-    print_title(tensor);
-    print_block(tensor->shape, 0, tensor->data);
-    printf("\n");
-    if (tensor->grad != NULL) {
-        printf("grad\n");
-        print_block(tensor->shape, 0, tensor->grad);
+    } else {
+        print_title(tensor);
+        print_block(tensor->shape, 0, tensor->data);
         printf("\n");
+        if (tensor->grad != NULL) {
+            printf("grad\n");
+            print_block(tensor->shape, 0, tensor->grad);
+            printf("\n");
+        }
     }
     fflush(stdout);
 }

@@ -35,7 +35,10 @@ static void empty(void *inner)
 // The arguments of f: the inputs' values as leaves of the inner tape. That tape is current until the frame ends, and is then emptied.
 static Tensor **enter(Tape *tape, Tensor **x, int n, const char *scope, Where caller)
 {
-    Tape *inner = tape_inner(tape);
+    if (tape->inner == NULL) {
+        tape->inner = memory_allocate_zeroed(1, sizeof *tape->inner, "a tape");
+    }
+    Tape *inner = tape->inner; // empty
     unwind_add(empty, inner);
     inner->scope = scope;
     inner->caller = caller;
