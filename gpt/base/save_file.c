@@ -286,11 +286,8 @@ bool folder_save(const char *folder, const FolderFile *files, int n, Error *erro
     }
     bool saved = written == n;
     for (int i = 0; i < written; i++) {
-        if (saved) {
-            saved = save_commit(&saves[i], error);
-        } else {
-            save_abandon(&saves[i]);
-        }
+        saved = saved && save_commit(&saves[i], error);
+        save_abandon(&saves[i]); // nothing, if it is committed
     }
     return saved;
 }
