@@ -112,13 +112,13 @@ START_TEST(explicit_defaults_change_nothing)
 }
 END_TEST
 
-// What is measured by default, and in which arms, is the same for a model that is varied.
+// What is measured by default, and in which arms, is the same for a model that is varied, whatever its name.
 START_TEST(a_varied_model_is_one_arm)
 {
     make_command();
-    shell_succeeds("gptape train --config tiny --ids 1,2,3 --targets 2,3,4 --steps 1 --out m --quiet > out; cp -r m n; "
-                   "gptape sweep --vary model=m,n --batch 1 --length 8 --seeds 1 --quiet > table");
-    assert_prints("head -1 table; grep -c '^[mn] ' table", "ratio l2 activation_grad h.#.out\n2\n");
+    shell_succeeds("gptape train --config tiny --ids 1,2,3 --targets 2,3,4 --steps 1 --out m --quiet > out; cp -r m 'n\\'; cp -r m \"m'\"; "
+                   "gptape sweep --vary \"model=m,n\\\\,m'\" --batch 1 --length 8 --seeds 1 --quiet > table");
+    assert_prints("head -1 table; grep -c '^[mn]. ' table", "ratio l2 activation_grad h.#.out\n3\n");
 }
 END_TEST
 

@@ -15,19 +15,16 @@
 
 extern char **environ;
 
-// The settings as arguments of gradflow, with one seed and the CSV on stdout. The caller frees them (one block); NULL after one line on stderr.
-static const char **arguments_of(const char *name, const char *settings, uint64_t seed, int *n)
+// The settings as arguments of gradflow, with one seed and the CSV on stdout. The caller frees them (one block).
+static const char **arguments_of(const char *settings, uint64_t seed, int *n)
 {
     const char **arguments = NULL;
     AUTO_FREE char *line = text_format("gradflow %s --seed %llu --seeds 1 --depths none --plot none --csv - --quiet", settings,
                                        (unsigned long long)seed);
-    int code = poptParseArgvString(line, n, &arguments);
-    if (code == POPT_ERROR_MALLOC) {
+    if (poptParseArgvString(line, n, &arguments) != 0) {
         fail_memory(strlen(line), "a network's options");
-    } else if (code != 0) {
-        command_error(name, "'%.200s': %s", settings, poptStrerror(code));
     }
-    return code != 0 ? NULL : arguments;
+    return arguments;
 }
 
 // Must it run in the double program? If so, removes the option, which is that program's default.
@@ -67,10 +64,7 @@ bool gradflow_cell_check(const char *name, const char *settings, uint64_t seed)
     Options options;
     GradflowPlan plan;
     int n;
-    AUTO_FREE const char **arguments = arguments_of(name, settings, seed, &n);
-    if (arguments == NULL) {
-        return false;
-    }
+    AUTO_FREE const char **arguments = arguments_of(settings, seed, &n);
     take_double(arguments, &n);
     bool read = read_plan(name, arguments, n, &options, &plan);
     int arms = plan.experiment.n_rules > 0 ? plan.experiment.n_rules : plan.experiment.arms == ARMS_BOTH ? 2 : 1;
@@ -155,6 +149,6 @@ static bool run_child(const char *name, const char **arguments, int n, GradflowC
 bool gradflow_cell(const char *name, const char *settings, uint64_t seed, GradflowCell *cell)
 {
     int n;
-    AUTO_FREE const char **arguments = arguments_of(name, settings, seed, &n);
-    return arguments != NULL && (take_double(arguments, &n) ? run_child : run_here)(name, arguments, n, cell);
+    AUTO_FREE const char **arguments = arguments_of(settings, seed, &n);
+    return (take_double(arguments, &n) ? run_child : run_here)(name, arguments, n, cell);
 }

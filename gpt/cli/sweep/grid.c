@@ -13,7 +13,7 @@ enum { MOST_POINTS = 100000 };
 static const char *const own[] = {"vary", "statistic", "shard", "merge", "seed",  "seeds", "depths",  "plot",
                                   "csv",  "runs",      "json",  "quiet", "color", "help",  "threads", NULL};
 
-// Quotes a word for a shell if it has special characters.
+// Quotes a word for a shell if it has special characters. popt, unlike a shell, reads \' within quotes as a quote, so a backslash is written outside.
 static void write_word(FILE *out, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
@@ -23,11 +23,8 @@ static void write_word(FILE *out, const char *word)
     }
     fputc('\'', out);
     for (; *word != '\0'; word++) {
-        if (*word == '\'') {
-            fputs("'\\''", out);
-        } else {
-            fputc(*word, out);
-        }
+        bool outside = *word == '\'' || *word == '\\';
+        fprintf(out, outside ? "'\\%c'" : "%c", *word);
     }
     fputc('\'', out);
 }
