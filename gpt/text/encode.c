@@ -20,33 +20,38 @@ static void encode_piece(const char *piece, size_t n, void *context)
     encoding->n_ids += bpe_encode(encoding->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
 }
 
+// The next added token that is encoded as one, from a place on. Special ones are counted even where they are ordinary text.
+static AddedMatch next_added(const Tokenizer *tokenizer, TextPart part, size_t from, size_t *n_special)
+{
+    AddedMatch match;
+    do {
+        match = added_tokens_match(&tokenizer->added, part.text, part.n, from, part.ends);
+        *n_special += match.token != NULL && match.token->special;
+        from = match.end;
+    } while (match.token != NULL && !added_token_is_found(&tokenizer->added, match.token));
+    return match;
+}
+
 // Added tokens, and the text between them.
 static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error)
 {
     Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
-    size_t at = 0;   // all before it is encoded
-    size_t from = 0; // where the next added token is looked for
-    bool going = true;
-    bool done = true;
-    while (done && going) {
-        AddedMatch match = added_tokens_match(&tokenizer->added, part.text, part.n, from, part.ends);
-        *n_special += match.token != NULL && match.token->special;
-        from = match.end;
-        if (match.token != NULL && !added_token_is_found(&tokenizer->added, match.token)) {
-            continue; // ordinary text
-        }
+    AddedMatch match = {0};
+    size_t at = 0; // all before it is encoded
+    bool done;
+    do {
+        match = next_added(tokenizer, part, match.end, n_special);
         bool ends = match.token != NULL || (part.ends && match.start == part.n);
         size_t n = 0; // bytes of ordinary text that are certain
         done = match.start == at
             || pre_tokenizer_split(tokenizer->split, part.text + at, match.start - at, ends, encode_piece, &encoding, &n, error);
         at += n;
-        going = match.token != NULL;
-        if (done && going) {
+        if (done && match.token != NULL) {
             ids[encoding.n_ids] = match.token->id;
             encoding.n_ids++;
             at = match.end;
         }
-    }
+    } while (done && match.token != NULL);
     bpe_work_free(encoding.work);
     *n_ids = encoding.n_ids;
     *n_encoded = at;
