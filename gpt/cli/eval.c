@@ -116,7 +116,7 @@ static cJSON *eval_model_json(const EvalModel *model, double loss)
     } else {
         json_add_count(json, "seed", (double)model->seed);
     }
-    json_add_config(json, "config", &model->gpt->config);
+    json_add_config(json, &model->gpt->config);
     json_add_number(json, "loss", loss);
     json_add_number(json, "perplexity", exp(loss));
     return json;

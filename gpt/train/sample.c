@@ -45,14 +45,14 @@ static bool sample_together(Trainer *trainer, const GenerateConfig *config, int 
     return written;
 }
 
-bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature, Random *random, char **texts, size_t *n, Error *error)
+bool trainer_samples(Trainer *trainer, int count, int n_new, Random *random, char **texts, size_t *n, Error *error)
 {
     REQUIRE(trainer, random, texts, n);
     size_t n_prompt;
     AUTO_FREE int *prompt = beginning(trainer->setup.tokenizer, &n_prompt);
     GenerateConfig config = GENERATE_DEFAULTS;
     config.n_new = n_new;
-    config.temperature = temperature;
+    config.temperature = TRAIN_TEMPERATURE;
     int together = gpt_generate_batch_size(&trainer->gpt->config, &config, count, (int)n_prompt);
     AUTO_FREE int *ids = memory_allocate((size_t)together * (n_prompt + (size_t)n_new) * sizeof *ids, "the tokens");
     memcpy(ids, prompt, n_prompt * sizeof *ids);

@@ -183,7 +183,7 @@ bool trainer_load(Trainer *trainer, const char *folder, Error *error);
 
 // Draws n_new tokens at this temperature, as the continuation of an empty line, count times side by side (gpt_generate_samples): texts (count),
 // which the caller frees if true is returned, and their lengths n (count). False and an error if the logits are not finite.
-bool trainer_samples(Trainer *trainer, int count, int n_new, double temperature, Random *random, char **texts, size_t *n, Error *error);
+bool trainer_samples(Trainer *trainer, int count, int n_new, Random *random, char **texts, size_t *n, Error *error);
 
 // A run in its folder:
 //

@@ -105,7 +105,7 @@ static bool make_grid(const Options *options, ClaimRun *run)
     run->values = memory_allocate(n * (size_t)grid->n_seeds * sizeof *run->values, "the claims");
     for (int i = 0; i < grid->n_points; i++) {
         run->keys[i] = text_format("%s of gradflow %s", claim->statistic, grid->lines[i]);
-        run->x[i] = claim->vary == NULL ? 0 : grid_number(grid, i, 0);
+        run->x[i] = claim->vary == NULL ? 0 : grid_number(grid, i);
         run->x[i] = isfinite(run->x[i]) ? run->x[i] : i;
     }
     return true;

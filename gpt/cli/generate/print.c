@@ -181,7 +181,7 @@ static void add_sample(cJSON *json, const Generation *generation, const int *ids
 static void print_json(const Generation *generation, cJSON *samples, const Pace *pace)
 {
     cJSON *json = cJSON_CreateObject();
-    json_add_config(json, "config", &generation->model);
+    json_add_config(json, &generation->model);
     json_add_count(json, "seed", (double)generation->seed);
     json_add_count(json, "parameters", (double)gpt_cost(&generation->model, 1, 1).parameters);
     cJSON_AddItemToObject(json, "prompt_ids", cJSON_CreateIntArray(generation->prompt, generation->n_prompt));

@@ -76,7 +76,7 @@ void gradflow_print_json(const Experiment *experiment, const Sweep *sweep)
     if (config->net == NET_GPT) {
         GPTConfig gpt = config->gpt;
         gpt.residual = config->n_rules > 0 ? config->rules[0] : NULL; // instead of shortcut and norm
-        json_add_config(json, "config", &gpt);
+        json_add_config(json, &gpt);
         if (config->n_rules > 1) { // each run has its own
             cJSON_DeleteItemFromObject(cJSON_GetObjectItem(json, "config"), "residual");
         }

@@ -203,7 +203,7 @@ static cJSON *model_json(const GPTPreset *preset, bool changed, const GPTConfig 
     cJSON_AddStringToObject(json, "preset", preset->name);
     cJSON_AddStringToObject(json, "note", preset->note);
     cJSON_AddBoolToObject(json, "changed", changed);
-    json_add_config(json, "config", config);
+    json_add_config(json, config);
     json_add_count(json, "parameters", (double)cost.parameters);
     cJSON *object = cJSON_AddObjectToObject(json, "parts");
     for (int i = 0; i < PARTS; i++) {

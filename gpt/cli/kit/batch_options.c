@@ -28,9 +28,9 @@ bool options_task_fits(const Options *options, Task *task, int vocab_size, int T
 bool options_batch_size(const Options *options, int context_length, int *B, int *T)
 {
     const char *length = options_text(options, "length");
-    bool too_long = length != NULL && !options_given(options, "length") && atoi(length) > context_length; // the default
+    bool is_cut = length != NULL && !options_given(options, "length") && atoi(length) > context_length;
     *T = context_length;
-    if (!options_int(options, "batch", 1, MOST_BATCH, B) || (!too_long && !options_int(options, "length", 1, context_length, T))) {
+    if (!options_int(options, "batch", 1, MOST_BATCH, B) || (!is_cut && !options_int(options, "length", 1, context_length, T))) {
         return false;
     }
     return *B <= INT_MAX / *T || option_error(options, "batch", "%d rows of %d tokens exceed %d tokens", *B, *T, INT_MAX);

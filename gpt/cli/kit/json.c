@@ -80,9 +80,9 @@ void json_add_field(cJSON *object, const ConfigField *field, const void *config)
     }
 }
 
-void json_add_config(cJSON *object, const char *name, const GPTConfig *config)
+void json_add_config(cJSON *object, const GPTConfig *config)
 {
-    cJSON *json = cJSON_AddObjectToObject(object, name);
+    cJSON *json = cJSON_AddObjectToObject(object, "config");
     for (int i = 0; i < gpt_field_count; i++) {
         if (gpt_field_applies(&gpt_fields[i], config)) {
             json_add_field(json, &gpt_fields[i], config);

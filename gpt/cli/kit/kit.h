@@ -155,7 +155,7 @@ bool stdin_read(char **text, size_t *n, Error *error); // all of stdin, unless s
 // --task: *task, NULL if it was not given. The caller frees it.
 bool options_task(const Options *options, Task **task);
 bool options_task_fits(const Options *options, Task *task, int vocab_size, int T);
-// --batch and --length: the number of rows, and of tokens in a row, which is at most the context length.
+// --batch and --length: the number of rows, and of tokens in a row, which is at most the context length: a longer default is cut to it.
 bool options_batch_size(const Options *options, int context_length, int *B, int *T);
 bool options_rule_alone(const Options *options, int n);          // false if --residual was given with one of the first n of --shortcut and --norm
 const ResidualRule *options_rule(const Options *options, int i); // of the i-th --residual; NULL after one line on stderr
@@ -366,7 +366,7 @@ void json_add_quartiles(cJSON *object, const char *name, Quartiles q);
 void json_add_count(cJSON *object, const char *name, double count);               // an integer, all its digits
 cJSON *json_numbers(const Real *values, int n);                                   // an array of them, 9 significant digits each
 void json_add_field(cJSON *object, const ConfigField *field, const void *config); // adds nothing for an empty text
-void json_add_config(cJSON *object, const char *name, const GPTConfig *config);
+void json_add_config(cJSON *object, const GPTConfig *config);                     // as "config", with the fields that apply
 // To stdout; frees it. Always valid UTF-8: a byte that is not (in a file name, say) appears as \xff in the text, "\\xff" in the JSON.
 void json_print(cJSON *json);
 

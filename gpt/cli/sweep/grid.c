@@ -210,9 +210,9 @@ const char *grid_value(const Grid *grid, int point, int varied)
     return grid->varied[varied].values[point % grid->varied[varied].n];
 }
 
-double grid_number(const Grid *grid, int point, int varied)
+double grid_number(const Grid *grid, int point)
 {
-    const char *text = grid_value(grid, point, varied);
+    const char *text = grid_value(grid, point, 0);
     char *end;
     double number = number_read(text, &end);
     return end == text ? NAN : number;

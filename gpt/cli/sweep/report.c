@@ -97,14 +97,14 @@ static Lines lines_of(const SweepReport *report)
     lines.numbers = memory_allocate((size_t)grid->n_points * 2 * sizeof(double), "the lines");
     lines.spread = memory_allocate((size_t)grid->n_points * sizeof *lines.spread, "the lines");
     for (int i = 0; i < n_x; i++) {
-        lines.by_number = lines.by_number && isfinite(grid_number(grid, i * lines.n, 0));
+        lines.by_number = lines.by_number && isfinite(grid_number(grid, i * lines.n));
     }
     for (int k = 0; k < lines.n && k < CHART_LINES; k++) {
         double *x = lines.numbers + (size_t)k * 2 * (size_t)n_x;
         Quartiles *spread = lines.spread + (size_t)k * (size_t)n_x;
         for (int i = 0; i < n_x; i++) {
             spread[i] = report->quartiles[i * lines.n + k];
-            x[i] = lines.by_number ? grid_number(grid, i * lines.n, 0) : i;
+            x[i] = lines.by_number ? grid_number(grid, i * lines.n) : i;
             x[n_x + i] = spread[i].median;
             lines.positive = lines.positive && (spread[i].median > 0 || spread[i].n == 0);
         }

@@ -52,7 +52,7 @@ bool grid_vary(const Options *options, const char *name, const char *text, Grid 
 bool grid_has(const Options *options, Grid *grid, const char *name);                    // is the option given, or varied?
 bool grid_make_points(const Options *options, Grid *grid);                              // from its settings and varied options
 const char *grid_value(const Grid *grid, int point, int varied);
-double grid_number(const Grid *grid, int point, int varied); // the value's, also of a rule that begins with one: 0.5*h + f(h). NaN: none
+double grid_number(const Grid *grid, int point); // of the first varied option, also of a rule that begins with one: 0.5*h + f(h). NaN: none
 void grid_free(Grid *grid);
 
 // ------------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ bool train_samples(Trainer *trainer, int n, Samples *samples, Error *error)
         .texts = memory_allocate((size_t)n * sizeof(char *), "the samples"),
         .n = memory_allocate((size_t)n * sizeof(size_t), "the samples"),
     };
-    if (!trainer_samples(trainer, n, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &random, samples->texts, samples->n, error)) {
+    if (!trainer_samples(trainer, n, SAMPLE_TOKENS, &random, samples->texts, samples->n, error)) {
         samples_free(samples);
         return false;
     }
@@ -158,7 +158,7 @@ static void print_json(const Trainer *trainer, const Answer *answer)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "out", answer->folder);
-    json_add_config(json, "config", &trainer->setup.gpt);
+    json_add_config(json, &trainer->setup.gpt);
     json_add_count(json, "parameters", (double)trainer->parameters.values);
     json_add_count(json, "seed", (double)trainer->setup.seed);
     json_add_count(json, "steps", trainer->adamw.step);

@@ -116,7 +116,7 @@ static void on_sample(Trainer *trainer, void *context)
     if (watch->json || trainer->setup.tokenizer == NULL) {
         return;
     }
-    if (!trainer_samples(trainer, 1, SAMPLE_TOKENS, TRAIN_TEMPERATURE, &watch->random, &text, &n, &error)) {
+    if (!trainer_samples(trainer, 1, SAMPLE_TOKENS, &watch->random, &text, &n, &error)) {
         command_note(watch->options, "no sample after step %d: %s", trainer->adamw.step, error.message);
         return;
     }

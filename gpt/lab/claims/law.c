@@ -20,12 +20,12 @@
 #include <math.h>
 #include <string.h>
 
-// The number after an option in the settings, "--bias-std 0.2", or a default.
-static double option_number(const char *settings, const char *option, double otherwise)
+// The number after an option in the settings, "--bias-std 0.2"; 0 without it.
+static double option_number(const char *settings, const char *option)
 {
     const char *found = strstr(settings, option);
     char *end;
-    return found == NULL ? otherwise : number_read(found + strlen(option), &end);
+    return found == NULL ? 0 : number_read(found + strlen(option), &end);
 }
 
 static bool has(const char *text, const char *part)
@@ -97,7 +97,7 @@ static double mean_field_y(const LawSweep *sweep, double x, const char *rows)
 {
     (void)rows;
     enum { ITERATIONS = 200 };
-    double bias = option_number(sweep->settings, "--bias-std ", 0);
+    double bias = option_number(sweep->settings, "--bias-std ");
     double s = 2 * x * x; // --init kaiming draws variance 2/n
     double q = 1;
     for (int i = 0; i < ITERATIONS; i++) {
@@ -115,7 +115,7 @@ static bool relu_applies(const LawSweep *sweep)
 static double relu_y(const LawSweep *sweep, double x, const char *rows)
 {
     (void)rows;
-    return exp(-5 * option_number(sweep->statistic, "@0..", 0) / x / 4);
+    return exp(-5 * option_number(sweep->statistic, "@0..") / x / 4);
 }
 
 static bool stream_applies(const LawSweep *sweep)

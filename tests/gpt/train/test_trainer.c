@@ -151,7 +151,7 @@ START_TEST(watching_disturbs_nothing)
         ck_assert_int_gt(flow.n_rows, 20);
         gradflow_free(&flow);
         trainer_evaluate(watched, SPLIT_VAL);
-        ck_assert(trainer_samples(watched, 1, 20, 0.8, &random, &text, &n, &error));
+        ck_assert(trainer_samples(watched, 1, 20, &random, &text, &n, &error));
         ck_assert_uint_eq(n, 20);
         free(text);
     }
@@ -209,12 +209,12 @@ START_TEST(samples_are_the_same_side_by_side)
     size_t n[COUNT];
     Random random = seeded(9);
     Error error = {0};
-    ck_assert_msg(trainer_samples(trainer, COUNT, NEW, 0.8, &random, texts, n, &error), "%s", error.message);
+    ck_assert_msg(trainer_samples(trainer, COUNT, NEW, &random, texts, n, &error), "%s", error.message);
     random_seed(&random, 9);
     for (int i = 0; i < COUNT; i++) {
         char *alone;
         size_t n_alone;
-        ck_assert(trainer_samples(trainer, 1, NEW, 0.8, &random, &alone, &n_alone, &error));
+        ck_assert(trainer_samples(trainer, 1, NEW, &random, &alone, &n_alone, &error));
         ck_assert_uint_eq(n[i], n_alone);
         ck_assert_mem_eq(texts[i], alone, n_alone);
         free(alone);
