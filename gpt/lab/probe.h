@@ -9,12 +9,13 @@
 #include "gpt/base/base.h"
 #include "gpt/lab/net.h"
 
-// In the order in which they run and appear in the CSV. (The browser's module has only some.)
+// In the order in which they run and appear in the CSV: those with passes last, since after one has changed the weights there is no backward on
+// the measured tape. (The browser's module has only some.)
 #ifndef PROBES
 // clang-format off
 #define PROBES(ROW) \
-    ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(jacobian) ROW(spectrum) ROW(update) ROW(sharpness) ROW(noise) ROW(lens) \
-    ROW(autocorrelation) ROW(plane)
+    ROW(paths) ROW(stream) ROW(branch) ROW(attention) ROW(jacobian) ROW(spectrum) ROW(lens) ROW(autocorrelation) \
+    ROW(update) ROW(sharpness) ROW(noise) ROW(plane)
 // clang-format on
 #endif
 

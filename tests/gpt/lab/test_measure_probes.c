@@ -269,7 +269,7 @@ START_TEST(autocorrelation_is_along_the_grid)
     DeepRows grid = deep_rows_grid(-2, 2, N, 2);
     Real target[N] = {0};
     DeepConfig deep = {.sizes = sizes, .n_layer = 4, .activation = ACTIVATION_GELU, .init = INIT_KAIMING};
-    ExperimentConfig config = with_probes(mlp(deep, "plain", grid.input, target, N, 4), "autocorrelation");
+    ExperimentConfig config = with_probes(mlp(deep, "plain", grid.input, target, N, 4), "autocorrelation,update");
     Experiment experiment = run_experiment(&config);
     const Measurement *m = &experiment.measurements[0];
     assert_no_faults(&experiment);
