@@ -74,17 +74,37 @@ double measurement_metric(const Measurement *measurement, int layer, LayerMetric
 // ------------------------------------------------------------------------------------------------------------
 // The spread over the seeds
 
+// Measurements are sorted by run, then step: the first that is not before this one.
+static int first_measurement(const Experiment *experiment, int run, int step)
+{
+    int low = 0;
+    int high = experiment->n_measurements;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        const Measurement *measurement = &experiment->measurements[middle];
+        if (measurement->run < run || (measurement->run == run && measurement->step < step)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 Quartiles experiment_over_seeds(const Experiment *experiment, int arm, int step, MeasurementValue *value, const void *context)
 {
     size_t room = (size_t)experiment->n_measurements + 1;
     AUTO_FREE double *values = memory_allocate(room * sizeof *values, "the values of a metric");
     int n = 0;
-    for (int i = 0; i < experiment->n_measurements; i++) {
+    int run = 0;
+    for (int i = first_measurement(experiment, 0, step); i < experiment->n_measurements; i = first_measurement(experiment, run, step)) {
         const Measurement *measurement = &experiment->measurements[i];
-        if (measurement->arm == arm && measurement->step == step) {
+        bool measured = measurement->run == run && measurement->step == step;
+        if (measured && measurement->arm == arm) {
             values[n] = value(measurement, context);
             n++;
         }
+        run = measurement->run == run ? run + 1 : measurement->run;
     }
     return quartiles_of(values, n);
 }
