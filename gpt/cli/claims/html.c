@@ -8,17 +8,21 @@
 
 static const char STYLE[] =
     "body{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}\n"
-    "h1{font-size:1.6rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.6rem .5rem;border-top:1px solid #ccc}\n"
-    ".verdict{font-weight:700;white-space:nowrap}.agrees{color:#005a87}.differs{color:#a33b00;text-decoration:underline}.unknown{color:#555;font-style:italic}\n"
-    "code{font:.85rem/1.4 ui-monospace,monospace;overflow-wrap:anywhere}.small{font-size:.85rem;color:#444}svg{max-width:100%;height:auto}\n"
-    "@media(max-width:50rem){table,tbody,tr,td{display:block}thead{display:none}td{border:0;padding:.2rem 0}tr{border-top:1px solid #ccc;padding:.6rem 0}}\n"
-    "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}.agrees{color:#7cc6ee}.differs{color:#ffac7d}.unknown{color:#bbb}.small{color:#bbb}\n"
-    "th,td,tr{border-color:#444}svg text{fill:#eee}svg .axis{stroke:#aaa}svg .band{fill:#555}svg .mark{stroke:#eee;fill:#eee}}\n";
+    "h1{font-size:1.6rem}table{border-collapse:collapse;width:100%}\n"
+    "th,td{text-align:left;vertical-align:top;padding:.6rem .5rem;border-top:1px solid #ccc}\n"
+    ".verdict{font-weight:700;white-space:nowrap}.agrees{color:#005a87}.differs{color:#a33b00;text-decoration:underline}\n"
+    ".unknown{color:#555;font-style:italic}.small{font-size:.85rem;color:#444}svg{max-width:100%;height:auto}\n"
+    "code{font:.85rem/1.4 ui-monospace,monospace;overflow-wrap:anywhere}\n"
+    "@media(max-width:50rem){table,tbody,tr,td{display:block}thead{display:none}td{border:0;padding:.2rem 0}\n"
+    "tr{border-top:1px solid #ccc;padding:.6rem 0}}\n"
+    "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}.agrees{color:#7cc6ee}.differs{color:#ffac7d}\n"
+    ".unknown{color:#bbb}.small{color:#bbb}th,td,tr{border-color:#444}\n"
+    "svg text{fill:#eee}svg .axis{stroke:#aaa}svg .band{fill:#555}svg .mark{stroke:#eee;fill:#eee}}\n";
 
 // ------------------------------------------------------------------------------------------------------------
 // Drawings
 
-enum { WIDTH = 320, LEFT = 12, RIGHT = 308, STRIP_TOP = 16, STRIP_BOTTOM = 112 };
+enum { WIDTH = 320, LEFT = 12, RIGHT = 308, STRIP_LEFT = 70, STRIP_TOP = 26, STRIP_BOTTOM = 112 };
 
 typedef struct Scale {
     double low, high;
@@ -100,15 +104,15 @@ static void write_points(FILE *out, const ClaimRun *run)
     const Grid *grid = &run->grid;
     int n = grid->n_points * grid->n_seeds;
     bool one = grid->n_points == 1;
-    bool logarithm = true;
+    bool logarithm = run->claim->trend != TREND_NONE;
+    double first = (double)grid->seed;
     Scale x = {INFINITY, -INFINITY};
     Scale y = {INFINITY, -INFINITY};
     for (int i = 0; i < n; i++) {
         logarithm = logarithm && !(run->values[i] <= 0);
     }
-    logarithm = logarithm && run->claim->trend != TREND_NONE;
     for (int i = 0; i < n; i++) {
-        extend(&x, one ? i : run->x[i / grid->n_seeds]);
+        extend(&x, one ? first + i : run->x[i / grid->n_seeds]);
         extend(&y, logarithm ? log10(run->values[i]) : run->values[i]);
     }
     if (!(y.low <= y.high)) {
@@ -116,18 +120,21 @@ static void write_points(FILE *out, const ClaimRun *run)
     }
     fprintf(out, "<svg viewBox=\"0 0 %d 134\" width=\"%d\" role=\"img\" aria-label=\"the statistic of each network, by %s\">", WIDTH, WIDTH,
             one ? "seed" : grid->varied[0].name);
-    fprintf(out, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"#888\"/>", LEFT, RIGHT, STRIP_BOTTOM + 4, STRIP_BOTTOM + 4);
+    fprintf(out, "<path class=\"axis\" d=\"M%d %dV%dH%d\" stroke=\"#888\" fill=\"none\"/>", STRIP_LEFT, STRIP_TOP - 4, STRIP_BOTTOM + 4, RIGHT);
     for (int i = 0; i < n; i++) {
         double value = logarithm ? log10(run->values[i]) : run->values[i];
         if (isfinite(value)) {
             number_print(out, "<circle class=\"mark\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\" fill=\"#000\" fill-opacity=\".55\"/>",
-                         place(&x, one ? i : run->x[i / grid->n_seeds], LEFT + 6, RIGHT - 6), place(&y, value, STRIP_BOTTOM, STRIP_TOP));
+                         place(&x, one ? first + i : run->x[i / grid->n_seeds], STRIP_LEFT + 8, RIGHT - 8),
+                         place(&y, value, STRIP_BOTTOM, STRIP_TOP));
         }
     }
-    write_ends(out, (Place){LEFT, 128, "start"}, logarithm ? pow(10, y.low) : y.low, (Place){LEFT, 10, "start"},
-               logarithm ? pow(10, y.high) : y.high);
-    fprintf(out, "<text x=\"%d\" y=\"128\" font-size=\"11\" text-anchor=\"end\">%s%s</text></svg>", RIGHT, logarithm ? "logarithmic, by " : "by ",
+    write_ends(out, (Place){STRIP_LEFT - 6, STRIP_BOTTOM + 4, "end"}, logarithm ? pow(10, y.low) : y.low,
+               (Place){STRIP_LEFT - 6, STRIP_TOP + 4, "end"}, logarithm ? pow(10, y.high) : y.high);
+    write_ends(out, (Place){STRIP_LEFT + 8, 130, "middle"}, x.low, (Place){RIGHT - 8, 130, "middle"}, x.high);
+    fprintf(out, "<text x=\"%d\" y=\"130\" font-size=\"11\" text-anchor=\"middle\">%s</text>", (STRIP_LEFT + RIGHT) / 2,
             one ? "seed" : grid->varied[0].name);
+    fprintf(out, "<text x=\"%d\" y=\"12\" font-size=\"11\">statistic of each network%s</text></svg>", LEFT, logarithm ? ", logarithmic" : "");
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -188,12 +195,11 @@ void claims_write_html(FILE *out, const ClaimRun *runs, int n)
         "<title>Claims about shortcuts, measured</title><style>\n%s</style></head><body>\n<h1>Claims about shortcuts, measured</h1>\n",
         STYLE);
     fprintf(out, "<p>%s gptape %s.</p>\n", summary, GPTAPE_VERSION);
-    fprintf(
-        out,
-        "<p>A claim <em>agrees</em> if its prediction with its tolerance (the gray band; the dashed line is the prediction) overlaps the 95 %% "
-        "bootstrap interval over seeds (the bar; the diamond is the measured number). Below it, each point is one network. Numbers in parentheses after a source are "
-        "arXiv identifiers.</p>\n"
-        "<table><thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Claim and command</th><th scope=\"col\">Measurement</th></tr></thead><tbody>\n");
+    fprintf(out, "<p>A claim <em>agrees</em> if its prediction with its tolerance (the gray band; the dashed line is the prediction) overlaps the "
+                 "95 %% bootstrap interval over seeds (the bar; the diamond is the measured number). Below it, each point is one network. "
+                 "Numbers in parentheses after a source are arXiv identifiers.</p>\n"
+                 "<table><thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Claim and command</th><th scope=\"col\">Measurement</th>"
+                 "</tr></thead><tbody>\n");
     for (int i = 0; i < n; i++) {
         write_row(out, &runs[i]);
     }

@@ -32,14 +32,14 @@ const CommandHelp sweep_help = {
     .name = "sweep",
     .summary = "gradflow for many settings and seeds, resumable, over many processes",
     .operand = "[FILE...]",
-    .about =
-        "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median and\n"
-        "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n\n"
-        "A statistic has the form OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], on rows of gradflow's CSV: 'slope l2 activation_grad layers.#.out'.\n"
-        "In NAME, # stands for a number and * for anything. Operations: first, last, ratio (first/last), slope (of log10, by layer or index),\n"
-        "mean, median, min, max, sum, center, rough, at:X. 'A / B' divides two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
-        "With --runs, an interrupted sweep can be resumed. A sweep uses one thread per process; mpirun -n N gptape sweep ...\n"
-        "uses N processes, as do N shards, whose files --merge joins. The results are the same.",
+    .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median and\n"
+             "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n\n"
+             "A statistic has the form OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], on rows of gradflow's CSV: 'slope l2\n"
+             "activation_grad layers.#.out'. In NAME, # stands for a number and * for anything. Operations: first, last, ratio\n"
+             "(first/last), slope (of log10, by layer or index), mean, median, min, max, sum, center, rough, at:X. 'A / B' divides\n"
+             "two, 'log10 A' takes the logarithm, 'loss' is the loss.\n\n"
+             "With --runs, an interrupted sweep can be resumed. A sweep uses one thread per process; mpirun -n N gptape sweep ...\n"
+             "uses N processes, as do N shards, whose files --merge joins. The results are the same.",
     .examples = "  gptape sweep --vary depth=5,10,20 --seeds 20\n"
                 "  gptape sweep --vary depth=6,12 --vary residual=pre,post,keel --width 16 --seeds 5 --runs runs.csv --plot sweep.svg\n"
                 "  gptape sweep --vary depth=6,12 --seeds 4 --shard 1/2 --runs part1.csv\n"

@@ -63,8 +63,8 @@ const Claim claims_depth[] = {
         .statistic = "slope rms activation_grad@0..4 layers.#.out",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.2386, .tolerance = 0.015,
         .reason = "6 %: the gradient also passes tanh', which is below 1, most in the first layers",
-        .note = "Positive, since the gradient is larger in later layers. Taken after tanh, in all five hidden layers, it falls by a factor of 0.567 per layer. "
-                "An independent program that takes it before tanh, without the first layer, finds 0.560.",
+        .note = "Positive, since the gradient is larger in later layers. Taken after tanh, in all five hidden layers, it falls by a factor of "
+                "0.567 per layer. An independent program that takes it before tanh, without the first layer, finds 0.560.",
     },
     {
         .id = "glorot-normalized",
@@ -113,6 +113,7 @@ const Claim claims_depth[] = {
     HANIN("32", "16", "18", "2.5", 2.5 / 4, ""),
     HANIN("32", "32", "34", "5", 5. / 4, ""),
     HANIN("64", "32", "34", "2.5", 2.5 / 4, ""),
-    HANIN("16", "32", "34", "10", 10. / 4, " At width 16 the variance is a quarter larger than the theorem's: finite width. The verdict is at the border: with other resamplings it differs."),
+    HANIN("16", "32", "34", "10", 10. / 4, " At width 16 the variance is a quarter larger than the theorem's: finite width. The verdict is at the "
+          "border: with other resamplings it differs."),
     {0},
 };

@@ -9,9 +9,10 @@
 #define EDGE(LR, TEXT, PREDICTION) { \
         .id = "edge-of-stability-" LR, \
         .source = "Cohen 2021 (2103.00065)", \
-        .sentence = "Full-batch gradient descent sharpens the loss until the largest eigenvalue of its Hessian is 2/lr, here " TEXT ", and hovers there.", \
-        .settings = "--optimizer sgd --steps 400 --probe sharpness --sizes 1,50,50,2 --activation tanh --init xavier --init-gain 2 --head linear --loss ce " \
-                    "--inputs grid:-1:1:6 --shortcut off --lr " LR, \
+        .sentence = "Full-batch gradient descent sharpens the loss until the largest eigenvalue of its Hessian is 2/lr, here " TEXT ", and " \
+                    "hovers there.", \
+        .settings = "--optimizer sgd --steps 400 --probe sharpness --sizes 1,50,50,2 --activation tanh --init xavier --init-gain 2 --head linear " \
+                    "--loss ce --inputs grid:-1:1:6 --shortcut off --lr " LR, \
         .statistic = "last value sharpness", \
         .over = OVER_MEDIAN, .seeds = 5, .prediction = PREDICTION, .tolerance = PREDICTION / 10., .slow = true, \
         .reason = "a tenth, since the sharpness hovers", \
@@ -48,8 +49,8 @@ const Claim claims_landscape[] = {
         .statistic = "at:1 value autocorrelation",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.87, .tolerance = 0.05,
         .reason = "0.88 and 0.87 by independent programs",
-        .note = "An independent program with twice as many seeds finds 0.867, with an interval of 0.845 to 0.888. The factor matters as much as the shortcut: without it the gradient decorrelates with depth here, too, but more "
-              "slowly.",
+        .note = "An independent program with twice as many seeds finds 0.867, with an interval of 0.845 to 0.888. The factor matters as much as "
+              "the shortcut: without it the gradient decorrelates with depth here, too, but more slowly.",
     },
     {
         .id = "isometry-linear",

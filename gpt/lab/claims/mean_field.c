@@ -14,14 +14,14 @@
 #define CHI(VARIANCE, GAIN, CHI_1, SLOPE) { \
         .id = "schoenholz-chi-" VARIANCE, \
         .source = "Schoenholz 2017 (1611.01232)", \
-        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: " CHI_1 " at weight " \
-                    "variance " VARIANCE ".", \
+        .sentence = "Backward through a tanh layer, the squared gradient is multiplied by chi_1, which mean-field theory predicts: " CHI_1 " at " \
+                    "weight variance " VARIANCE ".", \
         .settings = MEAN_FIELD " --init-gain " GAIN, \
         .statistic = "slope l2 activation_grad@10..59 layers.#.out", \
         .over = OVER_MEAN, .seeds = 10, .prediction = SLOPE, .tolerance = 0.001, \
         .reason = "finite width: 0.5 % of chi_1", \
-        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. The slope is -log10(chi_1)/2 " \
-                "decades per layer. At chi_1 = 1, the edge of chaos, the gradient neither vanishes nor explodes.", \
+        .note = "50 layers of 512 tanh units, after ten in which the variance reaches its fixed point; bias variance 0.05. The slope is " \
+                "-log10(chi_1)/2 decades per layer. At chi_1 = 1, the edge of chaos, the gradient neither vanishes nor explodes.", \
     }
 
 const Claim claims_mean_field[] = {

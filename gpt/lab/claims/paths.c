@@ -19,7 +19,8 @@ const Claim claims_paths[] = {
         MEAN_LENGTH("", "h + linear(f(norm(h)))"), .seeds = 20, .prediction = 11, .tolerance = 6,
         .reason = "5 to 17, the paper's range of effective paths",
         .note = "The mean number of branches passed, weighted by the size of each length's gradient. The paper measures a trained "
-              "ResNet; in this untrained network with Pre-LN paths are even shorter: 4.7, and 3.2 by an independent program that weights by what each length adds to the gradient.",
+              "ResNet; in this untrained network with Pre-LN paths are even shorter: 4.7, and 3.2 by an independent program that weights by what "
+              "each length adds to the gradient.",
     },
     {
         .id = "veit-plain-length",

@@ -10,13 +10,14 @@
 #define HE_GAIN(GAIN, PREDICTION) { \
         .id = "he-gain-" GAIN, \
         .source = "He 2016 (1603.05027)", \
-        .sentence = "A factor of " GAIN " on every shortcut multiplies the gradient by " GAIN " per block: the slope is the logarithm of the gain.", \
+        .sentence = "A factor of " GAIN " on every shortcut multiplies the gradient by " GAIN " per block: the slope is the logarithm of the " \
+                    "gain.", \
         .settings = BRANCH " --depth 41 --residual '" GAIN "*h + 0.1*linear(f(h))'", \
         .statistic = "slope l2 activation_grad@0..39 layers.#.out", \
         .over = OVER_MEDIAN, .seeds = 20, .prediction = PREDICTION, .tolerance = 0.008, \
         .reason = "the branch, a tenth as large as the stream, adds 0.001 to 0.008", \
-        .note = "40 blocks with a weak branch. Decades per layer toward the output, so the sign is that of -log10. An independent program whose branches are " \
-                "four times as wide finds 0.5935 at a gain of 0.25.", \
+        .note = "40 blocks with a weak branch. Decades per layer toward the output, so the sign is that of -log10. An independent program whose " \
+                "branches are four times as wide finds 0.5935 at a gain of 0.25.", \
     }
 
 // The gradient after the first of 160 blocks of a rule over that after the last.
@@ -102,8 +103,8 @@ const Claim claims_rules[] = {
         .statistic = "log10 ratio l2 activation_grad@0..159 layers.#.out",
         .over = OVER_MEDIAN, .seeds = 20, .prediction = -24, .tolerance = 2.4,
         .reason = "a tenth",
-        .note = "Decades from the last block to the first. At initialization it grows several times instead, with a wide spread over seeds: what the shortcuts "
-                "lose, the branches add (keel-whole-xavier).",
+        .note = "Decades from the last block to the first. At initialization it grows several times instead, with a wide spread over seeds: what "
+                "the shortcuts lose, the branches add (keel-whole-xavier).",
     },
     {
         .id = "pre-160",

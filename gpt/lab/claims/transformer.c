@@ -9,21 +9,22 @@
              "--probe stream"
 #define NOCI "--net gpt --n-layer 24 --causal off --init xavier --activation relu --tied off --context-length 32 --batch 1 --task shift:1"
 #define KEEL "--net gpt --n-layer 24 --residual post --activation relu --tied off --context-length 32 --batch 1 --probe paths"
-#define COPY_STEPS "--net gpt --n-layer 16 --n-embd 32 --context-length 16 --vocab-size 16 --batch 8 --tied off --task shift:1 --init xavier --steps 250 " \
-                   "--lr 0.003"
+#define COPY_STEPS "--net gpt --n-layer 16 --n-embd 32 --context-length 16 --vocab-size 16 --batch 8 --tied off --task shift:1 --init xavier " \
+                   "--steps 250 --lr 0.003"
 #define COPY "--net gpt --n-layer 16 --n-embd 128 --context-length 64 --batch 8 --vocab-size 64 --task shift:1 --activation gelu_erf --tied off"
 
 // The part of the gradient that comes by shortcuts alone, for an init: a and m, the branches' measured sizes, and the slope that they predict.
 #define KEEL_SHORTCUT(INIT, A, M, PREDICTION) { \
         .id = "keel-shortcut-" INIT, \
         .source = "Chen and Wei 2026 (2601.19895)", \
-        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block: by half if branch and stream are equally large.", \
+        .sentence = "In Post-LN the gradient that comes by the shortcuts alone decays with each block: by half if branch and stream are equally " \
+                    "large.", \
         .settings = KEEL " --init " INIT, \
         .statistic = "slope value path_norm:0@1..23 h.#.attn", \
         .over = OVER_MEDIAN, .seeds = 10, .prediction = PREDICTION, .tolerance = PREDICTION / 20, \
         .reason = "5 %, which LayerNorm's mean and the spread over blocks leave; predicted from the branches' measured sizes", \
-        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades per block, with a = " A " and m = " M ", the branches' sizes over the stream's (--probe branch). " \
-                "It is 0.30 only if both are 1.", \
+        .note = "1/2 log10((1 + a^2)(1 + m^2)) decades per block, with a = " A " and m = " M ", the branches' sizes over the stream's (--probe " \
+                "branch). It is 0.30 only if both are 1.", \
     }
 
 #define KEEL_WHOLE(INIT) { \
@@ -34,19 +35,22 @@
         .statistic = "slope l2 activation_grad@1..23 h.#.out", \
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0.30, .tolerance = 0.03, \
         .reason = "a tenth", \
-        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches add. It decays while the " \
-                "network trains. An independent program, with random tokens and a random gradient at the end, finds 0.006 with torch and -0.004 with xavier.", \
+        .note = "The whole gradient, branches included, does not decay at initialization: what the shortcuts lose, the branches add. It decays " \
+                "while the network trains. An independent program, with random tokens and a random gradient at the end, finds 0.006 with torch " \
+                "and -0.004 with xavier.", \
     }
 
 #define COPY_START(NAME, INIT, RULE, NORM, RATIO, PREDICTION, TOLERANCE, REASON, NOTE) { \
         .id = "copy-" NAME "-start", \
         .source = "Transformer-Gradient-Flow (github.com/qwo877), 16 layers", \
-        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is " RATIO " times that after the last, with " NORM ".", \
+        .sentence = "At the start of a copy task the gradient after the first of 16 blocks is " RATIO " times that after the last, with " \
+                    NORM ".", \
         .settings = COPY " --init " INIT " --residual 'x = h*0.02^(1/s^12); " RULE "'", \
         .statistic = "ratio rms activation_grad h.#.out", \
         .over = OVER_MEDIAN, .seeds = 5, .prediction = PREDICTION, .tolerance = TOLERANCE, \
         .reason = REASON, \
-        .note = "The task is to copy each token from the position before it. The rule multiplies the embeddings by 0.02, as the source does. " NOTE, \
+        .note = "The task is to copy each token from the position before it. The rule multiplies the embeddings by 0.02, as the source " \
+                "does. " NOTE, \
     }
 
 #define XIONG_LAST(NORM, NAME, CLAIM, PREDICTION, REASON) { \
@@ -103,8 +107,8 @@ const Claim claims_transformer[] = {
         .statistic = "log10 last value rank_residual",
         .over = OVER_MEDIAN, .seeds = 10, .prediction = -7.92, .tolerance = 0.2,
         .reason = "a factor of 1.6; 1.1e-8 and 1.2e-8 by independent programs",
-        .note = "Random tokens; the second half of each block is the identity, and the first input is scaled to variance 1. In float32 the value is 2e-7, "
-                "the rounding of the mean: hence --precision f64.",
+        .note = "Random tokens; the second half of each block is the identity, and the first input is scaled to variance 1. In float32 the value "
+                "is 2e-7, the rounding of the mean: hence --precision f64.",
     },
     {
         .id = "dong-causal",
@@ -215,8 +219,8 @@ const Claim claims_transformer[] = {
     },
     COPY_START("post", "xavier", "norm(x + f(x))", "Post-LN", "1.82", 1.82, 0.6,
                "a third: the source has three seeds and does not state their spread",
-               "The ratio is of the order of 1, so the gradient does not vanish before training. An independent program finds 2.1, with an interval of 1.7 to "
-               "2.5, which overlaps this one."),
+               "The ratio is of the order of 1, so the gradient does not vanish before training. An independent program finds 2.1, with an "
+               "interval of 1.7 to 2.5, which overlaps this one."),
     COPY_START("pre", "xavier", "x + f(norm(x))", "Pre-LN", "4.71", 4.71, 0.7, "15 %; 4.5 by an independent program",
                "With embeddings of variance 1 the ratio is smaller: the stream then grows less."),
     COPY_START("deepnorm", "deepnorm", "norm((2*L)^0.25*x + f(x))", "DeepNorm", "0.99", 0.99, 0.02, "2 %",
