@@ -81,12 +81,13 @@ static void write_losses(FILE *out, const Experiment *experiment, const PlotArms
     const char *begin = experiment->config.n_steps > 0 ? "Before training: loss" : "Loss";
     for (int i = 0; i < arms->n && arms->n <= 2; i++) { // more are only in the table
         PlotArm arm = arms->arm[i];
-        char number[NUMBER_PLOT_TEXT];
         int shortcuts = experiment_shortcuts(experiment, arm.number);
-        fprintf(out, "%s %s ", begin, plot_number(experiment_loss(experiment, arm.number, 0).median, number));
+        fprintf(out, "%s ", begin);
+        plot_write_number(out, experiment_loss(experiment, arm.number, 0).median);
         if (shortcuts > 0 && experiment->config.n_rules == 0) {
-            fprintf(out, "with %d shortcut%s", shortcuts, plural(shortcuts));
+            fprintf(out, " with %d shortcut%s", shortcuts, plural(shortcuts));
         } else {
+            fprintf(out, " ");
             plot_write_arm(out, arm);
         }
         begin = ",";
@@ -120,9 +121,10 @@ static void write_sweep(FILE *out, const Experiment *experiment, const PlotArms 
     const char *begin = "By depth:";
     for (int k = 0; k < arms->n; k++) {
         int arm = arms->arm[k].number;
-        char number[NUMBER_PLOT_TEXT];
         if (isfinite(sweep->decades_per_layer[arm]) && arms->n <= 2) {
-            fprintf(out, "%s %s decades a %s ", begin, plot_number(sweep->decades_per_layer[arm], number), experiment_layer_word(experiment));
+            fprintf(out, "%s ", begin);
+            plot_write_number(out, sweep->decades_per_layer[arm]);
+            fprintf(out, " decades a %s ", experiment_layer_word(experiment));
             plot_write_arm(out, arms->arm[k]);
             begin = ",";
         }
@@ -153,7 +155,7 @@ char *plot_caption(const Experiment *experiment, const Sweep *sweep)
     PlotArms arms = plot_arms(experiment);
     Writer *text = writer_begin();
     plot_write_settings(text->stream, experiment);
-    if (experiment->config.net == NET_GPT && arms.n > 1) {
+    if (experiment->config.net == NET_GPT && arms.n > 1 && experiment->n_layer > 1) {
         fprintf(text->stream, "In the title, medians over the blocks. ");
     }
     write_left_out(text->stream, experiment, &arms);
@@ -166,12 +168,12 @@ char *plot_caption(const Experiment *experiment, const Sweep *sweep)
 char *plot_training_caption(const Experiment *experiment, const char *note)
 {
     const ExperimentConfig *config = &experiment->config;
-    char number[NUMBER_PLOT_TEXT];
     Writer *text = writer_begin();
     plot_write_settings(text->stream, experiment);
-    fprintf(text->stream, "%s, learning rate %s%s, ", config->sgd ? "gradient descent" : "AdamW", config->train == NULL ? "" : "up to ",
-            plot_number(config->train == NULL ? config->lr : config->train->lr, number));
-    fprintf(text->stream, "weight decay %s. ", plot_number(config->train == NULL ? 0 : config->train->weight_decay, number));
-    fprintf(text->stream, "%s", note);
+    fprintf(text->stream, "%s, learning rate %s", config->sgd ? "gradient descent" : "AdamW", config->train == NULL ? "" : "up to ");
+    plot_write_number(text->stream, config->train == NULL ? config->lr : config->train->lr);
+    fprintf(text->stream, ", weight decay ");
+    plot_write_number(text->stream, config->train == NULL ? 0 : config->train->weight_decay);
+    fprintf(text->stream, ". %s", note);
     return writer_end(text);
 }

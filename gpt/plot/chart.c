@@ -3,13 +3,11 @@
 #include "gpt/plot/draw.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-// Blue and solid first.
-static const int styles[CHART_LINES] = {1, 0, 2, 3, 4, 5, 6, 7};
-
-static bool is_shown(const Chart *chart, double x, double y)
+static double x_of(const ChartLine *line, int k)
 {
-    return isfinite(x) && isfinite(y) && (y > 0 || !chart->log_y);
+    return line->x == NULL ? k : line->x[k];
 }
 
 static bool line_check(const ChartLine *line, int number, Error *error)
@@ -18,7 +16,7 @@ static bool line_check(const ChartLine *line, int number, Error *error)
         return error_set(error, "line %d of the chart has no points", number);
     }
     for (int k = 0; k < line->n; k++) {
-        double x = line->x == NULL ? k : line->x[k];
+        double x = x_of(line, k);
         if (!panel_can_draw(x) || !panel_can_draw(line->y[k])) {
             return error_set(error, "line %d of the chart: cannot draw point %g, %g (expected sizes between 1e-300 and 1e300)", number, x,
                              line->y[k]);
@@ -40,39 +38,39 @@ static bool chart_check(const Chart *chart, Error *error)
     return true;
 }
 
-// The label, and how many of the line's points are outside the axes.
+// The label, and how many of the line's points have no place.
 static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
 {
     Writer *label = writer_begin();
-    AUTO_FREE char *name = plot_shorten(line->label, chart->n_lines > 4 && hidden > 0 ? 20 : 50);
+    AUTO_FREE char *name = plot_shorten(line->label, chart->n_lines > 4 && hidden > 0 ? 20 : 70);
     fprintf(label->stream, "%s", name);
     if (hidden > 0) {
-        fprintf(label->stream, " (%d of %d points are %s)", hidden, line->n, chart->log_y ? "0, below 0, or not finite" : "not finite");
+        fprintf(label->stream, " (%d of %d points are not on the axes)", hidden, line->n);
     }
     return writer_end(label);
 }
 
-static Line line_of(const Chart *chart, int number)
+static Line line_of(const Chart *chart, int number, int style)
 {
+    const double ASIDE = 0.08; // of points with the same name
     const ChartLine *given = &chart->lines[number];
-    const Quartiles *quartiles = chart->quartiles == NULL ? NULL : chart->quartiles[number];
+    const Quartiles *quartiles = chart->quartiles == NULL || given->theory ? NULL : chart->quartiles[number];
+    Line line = line_create("", style, given->n);
+    line.theory = given->theory;
+    line.spread = quartiles == NULL ? SPREAD_NONE : given->n > 1 && chart->x_names == NULL ? SPREAD_BAND : SPREAD_BARS;
+    line.n = 0;
     int hidden = 0;
     for (int k = 0; k < given->n; k++) {
-        hidden += !is_shown(chart, given->x == NULL ? k : given->x[k], given->y[k]);
-    }
-    AUTO_FREE char *label = label_of(chart, given, hidden);
-    Line line = line_create(label, styles[number], given->n);
-    for (int k = 0; k < given->n; k++) {
-        line.x[k] = given->x == NULL ? k : given->x[k];
-        line.y[k] = line_point(is_shown(chart, line.x[k], given->y[k]) ? given->y[k] : NAN);
-        if (quartiles != NULL && isfinite(line.y[k].median)) {
-            line.spread = given->n > 1 ? SPREAD_BAND : SPREAD_BARS;
-            line.y[k] = quartiles[k];
-            line.y[k].low = is_shown(chart, line.x[k], quartiles[k].low) ? quartiles[k].low : given->y[k];
-            line.y[k].high = is_shown(chart, line.x[k], quartiles[k].high) ? quartiles[k].high : given->y[k];
+        double x = x_of(given, k) + (chart->x_names == NULL ? 0 : ASIDE * (number - 0.5 * (chart->n_lines - 1)));
+        hidden += !isfinite(x) || (chart->log_y && given->y[k] < 0);
+        if (isfinite(x)) {
+            line.x[line.n] = x;
+            line.y[line.n] = quartiles == NULL ? line_point(given->y[k]) : quartiles[k];
+            line.n++;
         }
-        line.x[k] = isfinite(line.x[k]) ? line.x[k] : line.x[k > 0 ? k - 1 : 0];
     }
+    free(line.label);
+    line.label = label_of(chart, given, hidden);
     return line;
 }
 
@@ -82,11 +80,26 @@ static Panel panel_of(const Chart *chart)
                    .y_label = chart->y_label == NULL ? "" : chart->y_label,
                    .axis = chart->log_y ? AXIS_LOG : AXIS_DATA,
                    .x_counts = true,
+                   .log_x = chart->log_x,
+                   .x_names = chart->x_names,
+                   .n_x_names = chart->n_x_names,
+                   .x_low = -0.5 * (chart->x_names != NULL),
+                   .x_high = chart->n_x_names - 0.5 * (chart->x_names != NULL),
                    .has_key = true,
+                   .has_rows = true,
                    .n_lines = chart->n_lines};
+    const char *rules[CHART_LINES];
+    int styles[CHART_LINES];
     for (int i = 0; i < chart->n_lines; i++) {
-        panel.lines[i] = line_of(chart, i);
-        panel.x_counts = panel.x_counts && chart->lines[i].x == NULL;
+        rules[i] = chart->lines[i].rule;
+        for (int k = 0; chart->lines[i].x != NULL && k < chart->lines[i].n; k++) { // no tics between whole numbers
+            double x = chart->lines[i].x[k];
+            panel.x_counts = panel.x_counts && x == floor(x) && fabs(x - chart->lines[i].x[0]) < 5;
+        }
+    }
+    plot_styles(rules, chart->n_lines, styles);
+    for (int i = 0; i < chart->n_lines; i++) {
+        panel.lines[i] = line_of(chart, i, styles[i]);
     }
     panel_fit(&panel);
     return panel;

@@ -19,8 +19,9 @@
 
 enum { NUMBER_PLOT_TEXT = 32 };
 
-const char *plot_number(double value, char text[NUMBER_PLOT_TEXT]);       // two digits: "0.083", "1.1·10⁻¹¹"
-const char *plot_number_plain(double value, char text[NUMBER_PLOT_TEXT]); // the same without superscripts: "1.1e-11"
+const char *plot_number_plain(double value, char text[NUMBER_PLOT_TEXT]); // two digits: "0.083", "1.1e-11"
+void plot_write_number(FILE *out, double value);                          // the same with superscripts: "1.1·10⁻¹¹"
+void plot_write_powers(FILE *out, const char *text);                      // a text with such numbers
 int plot_length(const char *text);                                        // in characters
 // Text as it is shown (utf8_show), of at most so many characters; what is longer ends in "…". The caller frees it.
 char *plot_shorten(const char *text, int most);
@@ -67,6 +68,8 @@ typedef struct PlotArms {
 } PlotArms;
 
 PlotArms plot_arms(const Experiment *experiment);
+// The styles of n lines. rules[i]: the name or text of a residual rule, which has one style in all plots, unless a line before has it; or NULL.
+void plot_styles(const char *const *rules, int n, int *styles);
 void plot_write_arm(FILE *out, PlotArm arm); // in a sentence: "without shortcuts", "with keel"
 
 typedef enum Spread { SPREAD_NONE, SPREAD_BAND, SPREAD_BARS } Spread; // how quartiles are drawn beside the median
@@ -75,6 +78,7 @@ typedef struct Line {
     char *label; // for the key; owned
     int style;
     Spread spread;
+    bool theory; // thin, black, without points
     int n;
     double *x;
     Quartiles *y;
@@ -103,14 +107,17 @@ typedef enum Axis {
 typedef struct Panel {
     const char *title, *x_label, *y_label; // may be NULL
     Axis axis;
-    bool x_counts; // x counts something: tics at integers
-    bool has_key;  // of its own
-    bool bars;     // instead of lines: side by side, in the order of the page's key
+    bool x_counts;              // x counts something: tics at integers
+    bool log_x;                 // tics at the points
+    const char *const *x_names; // of x = 0, 1, ...: points are not joined; NULL: x is a number
+    int n_x_names;
+    bool has_key; // of its own
+    bool bars;    // instead of lines: side by side, in the order of the page's key
     Line lines[STYLE_COUNT];
     int n_lines;
     double x_low, x_high;       // of the x axis; both 0: from the lines
     double low, high;           // of the y axis; powers of ten if logarithmic
-    bool has_rows;              // for zeros and what is not finite, if there are any and the axis is logarithmic
+    bool has_rows;              // for what is not finite, and for zeros if the axis is logarithmic, if there are any
     bool zeros, not_finite;     // are there any?
     double x, y, width, height; // on the page, whose lower left corner is 0, 0 and upper right corner 1, 1
 } Panel;

@@ -23,11 +23,20 @@ typedef struct Picture {
     int n;
 } Picture;
 
+// Leaves out a panel without points: its lines have no shortcut whose gradient is finite.
 static Panel *add_panel(Picture *picture, const Panel *panel)
 {
     Panel *added = &picture->panels[picture->n];
-    picture->n++;
+    int points = 0;
     *added = *panel;
+    for (int i = 0; i < added->n_lines; i++) {
+        points += added->lines[i].n;
+    }
+    if (points == 0) {
+        panel_free(added);
+        return NULL;
+    }
+    picture->n++;
     panel_fit(added);
     return added;
 }

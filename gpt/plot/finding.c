@@ -10,9 +10,9 @@ typedef enum Quantity { PER_LAYER, RELATIVE, QUERY_KEY, WEIGHTS, COSINE, LOSS, F
 
 static const char *const phrases[] = {
     // %s: "layer" or "block"
-    [PER_LAYER] = "Each added layer multiplies the first layer's share of the gradient by",
-    [RELATIVE] = "The first layer's gradient relative to the last layer's:",
-    [QUERY_KEY] = "Query/key gradients",
+    [PER_LAYER] = "each added layer multiplies the first layer's share of the gradient by",
+    [RELATIVE] = "the first layer's gradient relative to the last layer's:",
+    [QUERY_KEY] = "query/key gradients",
     [WEIGHTS] = "; all weights'",
     [COSINE] = "; token cosine",
     [LOSS] = ": loss",
@@ -57,10 +57,14 @@ static double value_of(const View *view, Quantity quantity, int arm)
 static void write_number(FILE *out, const View *view, double value)
 {
     char number[NUMBER_PLOT_TEXT];
-    fprintf(out, "%s", (view->plain ? plot_number_plain : plot_number)(value, number));
+    if (view->plain) {
+        fprintf(out, "%s", plot_number_plain(value, number));
+    } else {
+        plot_write_number(out, value);
+    }
 }
 
-static void write_value(FILE *out, const View *view, double value, PlotArm arm)
+static void write_value(FILE *out, const View *view, Quantity quantity, double value, PlotArm arm)
 {
     const Experiment *experiment = view->experiment;
     bool no_last = experiment_metric(experiment, arm.number, view->step, experiment->n_layer - 1, METRIC_WEIGHT).median == 0;
@@ -68,7 +72,7 @@ static void write_value(FILE *out, const View *view, double value, PlotArm arm)
     write_number(out, view, value);
     fprintf(out, " ");
     plot_write_arm(out, arm);
-    fprintf(out, "%s", isnan(value) && no_last ? " (the last layer's gradient is 0)" : "");
+    fprintf(out, "%s", quantity == RELATIVE && isnan(value) && no_last ? " (the last layer's gradient is 0)" : "");
 }
 
 // " 9.7·10⁻¹² without shortcuts, 0.075 with shortcuts". Of more than two arms the smallest and the largest; of one, before and after training.
@@ -92,10 +96,10 @@ static void write_values(FILE *out, const View *view, Quantity quantity)
         fprintf(out, " to");
     }
     fprintf(out, arms->n > 2 ? " between" : "");
-    write_value(out, view, values[low], arms->arm[low]);
+    write_value(out, view, quantity, values[low], arms->arm[low]);
     if (arms->n > 1) {
         fprintf(out, arms->n > 2 ? " and" : ",");
-        write_value(out, view, values[high], arms->arm[high]);
+        write_value(out, view, quantity, values[high], arms->arm[high]);
     }
 }
 
@@ -157,8 +161,8 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep, bool plain)
     View view = {.experiment = experiment, .sweep = sweep, .plain = plain, .arms = plot_arms(experiment)};
     Writer *text = writer_begin();
     fprintf(text->stream, experiment->config.n_steps > 0 && experiment->n_layer > 1 ? "Before training: " : "");
-    if (experiment->n_layer == 1) {
-        fprintf(text->stream, "A network of one %s: there is nothing to compare its gradient with", experiment_layer_word(experiment));
+    if (experiment->n_layer == 1 && !has_slopes(&view)) {
+        fprintf(text->stream, "a network of one %s: there is nothing to compare its gradient with", experiment_layer_word(experiment));
     } else if (experiment->config.net == NET_MLP) {
         write_phrase(text->stream, &view, has_slopes(&view) ? PER_LAYER : RELATIVE);
     } else if (!write_two_gpts(text->stream, &view)) {

@@ -8,17 +8,69 @@
 
 const char style_letters[STYLE_COUNT] = {'o', '#', 'x', '+', '*', '@', '%', '&'};
 
+// Networks without shortcuts have the first style, pre and plain the second, and the other published rules one of the rest. -1: any.
+static int style_of(const char *text)
+{
+    Error error;
+    const ResidualRule *rule = text == NULL ? NULL : residual_rule(text, &error);
+    const ResidualRow *row = rule == NULL ? NULL : residual_row(rule);
+    if (row == NULL) {
+        return -1;
+    }
+    if (strncmp(row->name, "none", 4) == 0) {
+        return 0;
+    }
+    bool usual = strcmp(row->name, "pre") == 0 || strcmp(row->name, "plain") == 0;
+    return usual ? 1 : 2 + (int)(row - residual_table + 5) % (STYLE_COUNT - 2);
+}
+
+void plot_styles(const char *const *rules, int n, int *styles)
+{
+    bool taken[STYLE_COUNT] = {false};
+    for (int i = 0; i < n; i++) {
+        int style = style_of(rules[i]);
+        styles[i] = style >= 0 && !taken[style] ? style : -1;
+        if (styles[i] >= 0) {
+            taken[style] = true;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; styles[i] < 0; k++) { // the first free one; of lines that are not rules, blue and solid comes first
+            int style = rules[i] != NULL ? (k + 2) % STYLE_COUNT : k < 2 ? 1 - k : k;
+            styles[i] = taken[style] ? -1 : style;
+        }
+        taken[styles[i]] = true;
+    }
+}
+
 PlotArms plot_arms(const Experiment *experiment)
 {
     PlotArms arms = {.n = 0};
+    const char *rules[STYLE_COUNT];
+    int styles[STYLE_COUNT];
     for (int number = 0; number < experiment_arms(&experiment->config); number++) {
         if (experiment_has(experiment, number)) {
             const char *name = experiment_arm_name(&experiment->config, number);
-            arms.arm[arms.n] = (PlotArm){.number = number, .name = name, .style = number};
+            rules[arms.n] = experiment->config.n_rules > 0 ? name : number == 1 ? "pre" : "none"; // with and without shortcuts
+            arms.arm[arms.n] = (PlotArm){.number = number, .name = name};
             arms.n++;
         }
     }
+    plot_styles(rules, arms.n, styles);
+    for (int i = 0; i < arms.n; i++) {
+        arms.arm[i].style = styles[i];
+    }
     return arms;
+}
+
+int plot_arm_style(const Experiment *experiment, int arm)
+{
+    PlotArms arms = plot_arms(experiment);
+    int i = 0;
+    while (i < arms.n && arms.arm[i].number != arm) {
+        i++;
+    }
+    return i < arms.n ? arms.arm[i].style : -1;
 }
 
 void plot_write_arm(FILE *out, PlotArm arm)

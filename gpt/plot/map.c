@@ -74,7 +74,8 @@ void map_write(Page *page, const Cells *cells)
     fprintf(script, "set object 1 rectangle from graph 0,0 to graph 1,1 fc rgb \"#BBBBBB\" fs solid noborder behind\n");
     fprintf(script, "plot $map_%d using 1:2:3 with %s notitle", number, page->image);
     if (black > 0) {
-        number_print(script, ", \\\n     $map_%d using 1:($4 == 1 ? $2 : NaN):(%.9g):(%.9g) ", number, 0.5 * cells->dx, 0.5 * cells->dy);
+        number_print(script, ", \\\n     $map_%d using 1:($4 == 1 ? $2 : NaN):(%.9g):(%.9g) ", number, 0.51 * cells->dx,
+                     0.51 * cells->dy); // without seams
         fprintf(script, "with boxxyerror fs solid noborder fc rgb \"black\" notitle");
     }
     fprintf(script, "\nunset object 1\nset border 3\nset grid ytics\n");

@@ -204,7 +204,7 @@ void page_labels(FILE *script, const char *title, const char *x_label, const cha
 {
     enum { X_MOST = 100, Y_MOST = 50 };
     write_axis_label(script, "x", x_label, X_MOST, "offset 0,0.4");
-    write_axis_label(script, "y", y_label, Y_MOST, "offset 0.5,0");
+    write_axis_label(script, "y", y_label, Y_MOST, "offset -0.3,0");
     fprintf(script, title == NULL ? "un" : "");
     fprintf(script, "set label 99 ");
     if (title != NULL) {

@@ -1,7 +1,7 @@
 // panel.c: one pair of axes and the lines in it, as gnuplot commands with the data before them.
 //
 // A logarithmic axis has no place for 0, and gnuplot drops such a point silently. So there is a row for 0 below the smallest power of ten,
-// with the tic label 0, and a row above the largest for NaN and infinities.
+// with the tic label 0. Any axis may have a row above the largest value for NaN and infinities.
 //
 //      NaN |          x x          marks
 //     10^2 |  \___
@@ -46,7 +46,7 @@ static void find_rows(Panel *panel)
         const Line *line = &panel->lines[s];
         for (int i = 0; i < line->n; i++) {
             bool quartile = line->spread != SPREAD_NONE && line->y[i].low == 0;
-            panel->zeros = panel->zeros || line->y[i].median == 0 || quartile;
+            panel->zeros = panel->zeros || (panel->axis == AXIS_LOG && (line->y[i].median == 0 || quartile));
             panel->not_finite = panel->not_finite || !isfinite(line->y[i].median);
         }
     }
@@ -66,10 +66,10 @@ void panel_fit(Panel *panel)
         low = panel->axis == AXIS_LOG ? 0.1 : 0;
         high = 1;
     }
+    if (panel->has_rows) {
+        find_rows(panel);
+    }
     if (panel->axis == AXIS_LOG) {
-        if (panel->has_rows) {
-            find_rows(panel);
-        }
         low = floor(log10(low));
         high = ceil(log10(high));
         for (int i = 0; high - low < DECADES_LEAST; i++) {
@@ -110,49 +110,118 @@ void panel_share(Panel *a, Panel *b)
 // ------------------------------------------------------------------------------------------------------------
 // Axes
 
+// Characters of a label in the key: those of many lines must leave room for each other.
+static int label_most(const Panel *panel)
+{
+    return panel->n_lines > 4 ? 34 : 76;
+}
+
+// The columns of the panel's own key.
+static int key_columns(const Panel *panel)
+{
+    const char *labels[STYLE_COUNT];
+    for (int s = 0; s < panel->n_lines; s++) {
+        labels[s] = panel->lines[s].label;
+    }
+    return page_key_columns(labels, panel->n_lines, label_most(panel), panel->width);
+}
+
+// Margins, in lines of text: below the axes for tics and label, above for title and key.
+static double bottom_margin(const Panel *panel)
+{
+    return panel->x_label != NULL && panel->x_label[0] != '\0' ? 3.2 : 2.0;
+}
+
+static double key_height(const Panel *panel)
+{
+    return panel->has_key ? 1.35 * ((panel->n_lines - 1) / key_columns(panel) + 1) : 0;
+}
+
+static double top_margin(const Panel *panel)
+{
+    return 0.7 + (panel->title != NULL ? 1.7 : 0) + key_height(panel);
+}
+
+#define LINE_HEIGHT 0.033 // of text, as a part of the page's height
+#define TIC_HEIGHT 0.041  // of a tic's label, so that the next does not touch it
+
+static double axes_height(const Panel *panel)
+{
+    return fmax(panel->height - LINE_HEIGHT * (bottom_margin(panel) + top_margin(panel)), 2 * TIC_HEIGHT);
+}
+
+// Between the axis and a row, so that their tic labels do not touch.
 static double row_distance(const Panel *panel)
 {
-    return (panel->height > 0.5 ? 0.08 : 0.16) * (panel->high - panel->low);
+    double rows = panel->zeros + panel->not_finite;
+    double height = axes_height(panel);
+    return (panel->high - panel->low) * TIC_HEIGHT / fmax(height - TIC_HEIGHT * rows, 0.3 * height);
 }
 
-static double zero_row(const Panel *panel)
+// The distance of tics: at least two labels, and at most as many as have room.
+static double tic_distance(const Panel *panel)
 {
-    return panel->low - row_distance(panel);
+    double height = axes_height(panel);
+    int room = (int)fmin(height / TIC_HEIGHT, 3 + 13 * height) - panel->zeros - panel->not_finite;
+    double distance = plot_tic_distance(panel->high - panel->low, room);
+    distance = panel->axis == AXIS_LOG ? fmax(1, distance) : distance;
+    while (floor(panel->high / distance) - ceil(panel->low / distance) < 1) {
+        distance = panel->axis == AXIS_LOG ? ceil(distance / 2) : distance / 2;
+    }
+    return distance;
 }
 
-static double not_finite_row(const Panel *panel)
+// A place on the axis, as gnuplot's number.
+static void write_place(const Panel *panel, FILE *script, double y)
 {
-    return panel->high + row_distance(panel);
+    number_print(script, panel->axis == AXIS_LOG ? "10**(%.6f)" : "%.9g", y);
 }
 
-// How many tics have room, without those of the rows.
-static int tic_room(const Panel *panel)
+static void write_y_axis(const Panel *panel, FILE *script)
 {
-    double height = panel->height - (panel->has_key ? 0.18 : 0.12); // without title and labels
-    int room = (int)(18 * height) - panel->zeros - panel->not_finite;
-    return room < 2 ? 2 : room;
-}
-
-static void write_log_axis(const Panel *panel, FILE *script)
-{
+    bool logarithmic = panel->axis == AXIS_LOG;
     double margin = 0.04 * (panel->high - panel->low);
-    double low = panel->zeros ? zero_row(panel) : panel->low;
-    double high = panel->not_finite ? not_finite_row(panel) : panel->high;
-    int step = plot_tic_step((int)(panel->high - panel->low), tic_room(panel));
-    number_print(script, "set logscale y\nset format y \"10^{%%L}\"\nset yrange [10**(%.6f):10**(%.6f)]\n", low - margin, high + margin);
-    number_print(script, "set ytics 1e%d,1e%d,1e%d\n", (int)ceil(panel->low / step) * step, step, (int)panel->high);
-    if (panel->zeros) {
-        number_print(script, "set ytics add (\"0\" 10**(%.6f))\n", low);
+    double low = panel->low - panel->zeros * row_distance(panel);
+    double high = panel->high + panel->not_finite * row_distance(panel);
+    double distance = tic_distance(panel);
+    fprintf(script, logarithmic ? "set logscale y\nset format y \"10^{%%L}\"\nset yrange [" : "set format y \"%%g\"\nset yrange [");
+    write_place(panel, script, low - margin);
+    fprintf(script, ":");
+    write_place(panel, script, high + margin);
+    if (logarithmic) {
+        int step = (int)distance;
+        number_print(script, "]\nset ytics 1e%d,1e%d,1e%d\n", (int)ceil(panel->low / step) * step, step, (int)panel->high);
+        number_print(script, "on_axis(y) = y > 0 ? y : y == 0 ? 10**(%.6f) : NaN\n", low);
+    } else {
+        double end = panel->not_finite ? panel->high : high + margin;
+        number_print(script, "]\nset ytics %.9g,%.9g,%.9g\n", ceil((low - margin) / distance) * distance, distance, end);
+        fprintf(script, "on_axis(y) = y\n");
     }
-    if (panel->not_finite) {
-        number_print(script, "set ytics add (\"NaN\" 10**(%.6f))\n", high);
+    for (int row = 0; row < 2; row++) {
+        if (row == 0 ? panel->zeros : panel->not_finite) {
+            fprintf(script, "set ytics add (\"%s\" ", row == 0 ? "0" : "NaN");
+            write_place(panel, script, row == 0 ? low : high);
+            fprintf(script, ")\n");
+        }
     }
-    number_print(script, "on_axis(y) = y > 0 ? y : y == 0 ? 10**(%.6f) : NaN\n", low);
-    number_print(script, "not_finite(text) = text eq \"NaN\" ? 10**(%.6f) : NaN\n", high);
+    fprintf(script, "not_finite(text) = text eq \"NaN\" ? ");
+    write_place(panel, script, high);
+    fprintf(script, " : NaN\n");
+}
+
+// Tics at the points of the first line.
+static void write_x_points(const Panel *panel, FILE *script)
+{
+    fprintf(script, "set logscale x\nset xtics (");
+    for (int i = 0; i < panel->lines[0].n; i++) {
+        number_print(script, "%s%.9g", i == 0 ? "" : ", ", panel->lines[0].x[i]);
+    }
+    fprintf(script, ")\n");
 }
 
 static void write_x_axis(const Panel *panel, FILE *script)
 {
+    enum { PAGE = 80 }; // characters
     double low = INFINITY;
     double high = -INFINITY;
     for (int s = 0; s < panel->n_lines; s++) {
@@ -165,10 +234,16 @@ static void write_x_axis(const Panel *panel, FILE *script)
         low = high = 0;
     }
     double margin = high > low ? 0.03 * (high - low) : 0.5;
-    low = panel->x_low < panel->x_high ? panel->x_low : low - margin;
-    high = panel->x_low < panel->x_high ? panel->x_high : high + margin;
+    low = panel->x_low < panel->x_high ? panel->x_low : panel->log_x ? low / 1.2 : low - margin;
+    high = panel->x_low < panel->x_high ? panel->x_high : panel->log_x ? high * 1.2 : high + margin;
     number_print(script, "set xrange [%.9g:%.9g]\nset xtics autofreq nomirror\n", low, high);
-    if (panel->x_counts) {
+    if (panel->log_x) {
+        write_x_points(panel, script);
+    } else if (panel->x_names != NULL) {
+        fprintf(script, "set xtics ");
+        plot_write_names(script, panel->x_names, panel->n_x_names, 1, (int)(panel->width * PAGE / panel->n_x_names));
+        fprintf(script, "\n");
+    } else if (panel->x_counts) {
         number_print(script, "set xtics 0,%d\n", plot_tic_step((int)high, (int)(panel->width * 20)));
     }
 }
@@ -176,14 +251,7 @@ static void write_x_axis(const Panel *panel, FILE *script)
 void panel_write_axes(const Panel *panel, FILE *script)
 {
     fprintf(script, "unset logscale\nset ytics autofreq nomirror\n");
-    if (panel->axis == AXIS_LOG) {
-        write_log_axis(panel, script);
-    } else {
-        double margin = 0.04 * (panel->high - panel->low);
-        number_print(script, "set format y \"%%g\"\nset yrange [%.9g:%.9g]\n", panel->low - margin, panel->high + margin);
-        number_print(script, "on_axis(y) = y\nnot_finite(text) = NaN\n");
-        number_print(script, "set ytics %.9g\n", plot_tic_distance(panel->high - panel->low, tic_room(panel)));
-    }
+    write_y_axis(panel, script);
     write_x_axis(panel, script);
 }
 
@@ -219,12 +287,6 @@ void panel_write_data(const Panel *panel, FILE *script, int number)
     }
 }
 
-// Characters of a label in the key: those of many lines must leave room for each other.
-static int label_most(const Panel *panel)
-{
-    return panel->n_lines > 4 ? 34 : 76;
-}
-
 // Quartiles behind the lines.
 static void write_spread(const Panel *panel, FILE *script, int number, int s)
 {
@@ -249,7 +311,14 @@ static void write_line(const Panel *panel, FILE *script, int number, int s)
 {
     enum { POINTS = 30 }; // more would hide the line
     const Line *line = &panel->lines[s];
-    number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with linespoints lt %d pi %d ", number, s, line->style + 1, line->n / POINTS + 1);
+    number_print(script, "     $data_%d_%d using 1:(on_axis($2)) with ", number, s);
+    if (line->theory) {
+        fprintf(script, "lines lt %d lc rgb \"black\" lw 2.5 ", line->style + 1);
+    } else if (panel->x_names != NULL) {
+        fprintf(script, "points lt %d ", line->style + 1);
+    } else {
+        fprintf(script, "linespoints lt %d pi %d ", line->style + 1, line->n / POINTS + 1);
+    }
     if (panel->has_key) {
         fprintf(script, "title ");
         plot_write_label(script, line->label, label_most(panel));
@@ -266,25 +335,18 @@ void panel_write(const Panel *panel, Page *page)
 {
     FILE *script = page->script;
     int number = page->blocks++;
-    const char *labels[STYLE_COUNT];
-    for (int s = 0; s < panel->n_lines; s++) {
-        labels[s] = panel->lines[s].label;
-    }
-    int columns = page_key_columns(labels, panel->n_lines, label_most(panel), panel->width);
-    int key_rows = panel->has_key ? (panel->n_lines - 1) / columns + 1 : 0;
-    bool x_label = panel->x_label != NULL && panel->x_label[0] != '\0';
     fprintf(script, "\n");
     panel_write_data(panel, script, number);
     page_place(script, panel->x, panel->y, panel->width, panel->height);
     number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin %.1f\nset tmargin %.1f\n", panel->y_label == NULL ? 8 : LABEL_MARGIN,
-                 x_label ? 3.2 : 2.0, 0.7 + (panel->title != NULL ? 1.7 : 0) + 1.35 * key_rows);
+                 bottom_margin(panel), top_margin(panel));
     page_labels(script, panel->title, panel->x_label, panel->y_label);
     if (panel->has_key) {
         number_print(script,
                      "set key at graph 0,1 left bottom horizontal Left reverse noenhanced samplen 3 width 1 maxcols %d font "
                      "\",22\"\n",
-                     columns);
-        number_print(script, "set label 99 offset -5,%.1f\n", 1.1 + 1.35 * key_rows);
+                     key_columns(panel));
+        number_print(script, "set label 99 offset -5,%.1f\n", 1.1 + key_height(panel));
     }
     panel_write_axes(panel, script);
     fprintf(script, panel->bars ? "set yrange [0:*]\nplot \\\n" : "plot \\\n");

@@ -36,14 +36,16 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep, bool plain)
 char *plot_training_finding(const Experiment *experiment, bool plain);
 // The network, its settings and its seeds, as in the caption.
 void plot_write_network(FILE *out, const ExperimentConfig *config);
+// The number of an arm's color in all plots: 0 without shortcuts, 1 with them or with the rules pre and plain. -1 if it was not run.
+int plot_arm_style(const Experiment *experiment, int arm);
 // The chart for a terminal, as text of that many columns; the caller frees it.
 char *plot_terminal(const Experiment *experiment, int columns, Error *error);
 
 // ------------------------------------------------------------------------------------------------------------
 // 2. Any numbers
 
-// Up to CHART_LINES lines in one pair of axes. Points that are not finite, or not above 0 on a logarithmic axis, are left out,
-// and the key says how many. Sizes must be between 1e-300 and 1e300.
+// Up to CHART_LINES lines in one pair of axes. NaN and infinities, and 0 on a logarithmic axis, have rows of their own. The key counts the points
+// that have no place: those whose x is not finite, and y below 0 on a logarithmic axis. Sizes must be between 1e-300 and 1e300.
 enum { CHART_LINES = 8 };
 
 typedef struct ChartLine {
@@ -51,6 +53,8 @@ typedef struct ChartLine {
     const double *x;   // NULL: 0, 1, 2, ...
     const double *y;
     int n;
+    const char *rule; // the residual rule whose color it has in all plots, "none"; may be NULL
+    bool theory;      // thin, black, without points
 } ChartLine;
 
 typedef struct Chart {
@@ -61,6 +65,9 @@ typedef struct Chart {
     const ChartLine *lines;
     int n_lines;
     const Quartiles *const *quartiles; // [line][point]: a band around y, which is their median; NULL: none
+    bool log_x;                        // every x is above 0
+    const char *const *x_names;        // of x = 0, 1, 2, ..., n_x_names of them: points side by side, not joined; NULL: x is a number
+    int n_x_names;
 } Chart;
 
 // A matrix as a map, row 0 at the top: more is lighter, values that are not finite are gray.

@@ -13,7 +13,8 @@ typedef struct MapRow {
     const ProbePanel *panel;
     Cells cells[STYLE_COUNT];
     const char *y_label;
-    double low, high;
+    double low, high; // powers of ten if logarithmic
+    bool logarithmic;
 } MapRow;
 
 typedef struct Sheet {
@@ -21,6 +22,7 @@ typedef struct Sheet {
     const Probe *probe;
     int step;
     PlotArms arms;
+    const char *names[STYLE_COUNT]; // of the arms
     Panel graphs[PANELS_MOST];
     int n_graphs;
     MapRow maps[PANELS_MOST];
@@ -111,6 +113,15 @@ static void add_graph(Sheet *sheet, const ProbePanel *panel)
         most = graph->lines[i].n > most ? graph->lines[i].n : most;
     }
     graph->x_label = panel->x_label != NULL ? panel->x_label : word;
+    if (panel->form == FORM_PLACES && word[0] == '\0') { // one number for the network: the arms side by side
+        for (int i = 0; i < sheet->arms.n && most > 0; i++) {
+            graph->lines[i].x[0] = i;
+        }
+        graph->x_names = sheet->names;
+        graph->n_x_names = sheet->arms.n;
+        graph->x_low = -0.5;
+        graph->x_high = sheet->arms.n - 0.5;
+    }
     if (panel->form == FORM_BARS) {
         graph->bars = true;
         graph->x_low = -0.5;
@@ -166,6 +177,16 @@ static void add_maps(Sheet *sheet, const ProbePanel *panel)
         row->low = isfinite(row->low) ? row->low - 0.5 : 0;
         row->high = row->low + 1;
     }
+    row->logarithmic = row->low > 0 && row->high > 10 * row->low;
+    if (row->logarithmic) {
+        row->low = floor(log10(row->low));
+        row->high = ceil(log10(row->high));
+    }
+    for (int i = 0; i < sheet->arms.n && row->logarithmic; i++) {
+        for (int k = 0; k < row->cells[i].rows * row->cells[i].columns; k++) {
+            row->cells[i].values[k] = log10(row->cells[i].values[k]);
+        }
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -176,9 +197,10 @@ static void write_map(Page *page, const Sheet *sheet, const MapRow *row, int arm
     FILE *script = page->script;
     const Cells *cells = &row->cells[arm];
     AUTO_FREE char *name = plot_shorten(sheet->arms.arm[arm].name, 60 / sheet->arms.n);
+    AUTO_FREE char *title = text_format(sheet->arms.n > 2 ? "%.0s%s" : "%s, %s", row->panel->title, name);
     fprintf(script, "set lmargin 8\nset rmargin 1\nset bmargin 3.2\nset tmargin 2\n");
     bool room = sheet->arms.n <= 4 || arm == sheet->arms.n / 2; // else one label for all maps, in the middle
-    page_labels(script, name, room ? row->panel->x_label : NULL, row->y_label);
+    page_labels(script, title, room ? row->panel->x_label : NULL, row->y_label);
     map_write_axes(script, cells, 24 / sheet->arms.n, 8);
     if (row->panel->form == FORM_SQUARE) {
         number_print(script, "set xtics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\nset ytics (\"-1\" 0, \"0\" %.9g, \"1\" %d)\n", 0.5 * (cells->columns - 1),
@@ -195,7 +217,10 @@ static void write_map_row(Page *page, const Sheet *sheet, const MapRow *row, dou
     int n = sheet->arms.n;
     map_write_colors(script, row->low, row->high);
     map_write_color_box(script, 0.945, page->top - height + 0.09, height - 0.15);
-    number_print(script, "set label 98 \"%s\" at screen 0.985,%.4f right font \",18\"\n", row->panel->form == FORM_MAP ? "share" : "",
+    if (row->logarithmic) {
+        number_print(script, "set format cb \"10^{%%g}\"\nset cbtics %d\n", plot_tic_step((int)(row->high - row->low), 5));
+    }
+    number_print(script, "set label 98 \"%s\" at screen 0.985,%.4f right font \",18\"\n", row->panel->form == FORM_MAP ? "share" : "loss",
                  page->top - 0.02);
     for (int i = 0; i < n; i++) {
         if (row->cells[i].rows > 0 && row->cells[i].columns > 0) {
@@ -211,18 +236,24 @@ static void write_words(const Sheet *sheet, char **title, char **caption)
 {
     int next = 0;
     Writer *first = writer_begin();
-    Writer *rest = writer_begin();
+    Writer *others = writer_begin();
     if (!probe_write_finding(first->stream, sheet->experiment, sheet->step, sheet->probe, true, &next)) {
         fprintf(first->stream, "%.*s", (int)strlen(sheet->probe->about) - 1, sheet->probe->about); // without its full stop
     }
-    probe_write_findings(rest->stream, sheet->experiment, sheet->step, sheet->probe, true, next);
-    fprintf(rest->stream, "%s ", sheet->probe->claim);
+    probe_write_findings(others->stream, sheet->experiment, sheet->step, sheet->probe, true, next);
+    AUTO_FREE char *finding = writer_end(first);
+    AUTO_FREE char *findings = writer_end(others);
+    Writer *head = writer_begin();
+    Writer *foot = writer_begin();
+    plot_write_powers(head->stream, finding);
+    plot_write_powers(foot->stream, findings);
+    fprintf(foot->stream, "%s ", sheet->probe->claim);
     if (sheet->step > 0) {
-        fprintf(rest->stream, "After %d steps of training. ", sheet->step);
+        fprintf(foot->stream, "After %d steps of training. ", sheet->step);
     }
-    plot_write_settings(rest->stream, sheet->experiment);
-    *title = writer_end(first);
-    *caption = writer_end(rest);
+    plot_write_settings(foot->stream, sheet->experiment);
+    *title = writer_end(head);
+    *caption = writer_end(foot);
 }
 
 static bool write_page(Sheet *sheet, const char *path, Error *error)
@@ -249,6 +280,9 @@ bool plot_probe(const Experiment *experiment, const Probe *probe, const char *pa
     Sheet sheet = {.experiment = experiment, .probe = probe, .step = experiment->config.n_steps, .arms = plot_arms(experiment)};
     if (!probe_has_numbers(experiment, probe)) {
         return error_set(error, "%s: nothing to draw (expected numbers of the probe %s)", path, probe->name);
+    }
+    for (int i = 0; i < sheet.arms.n; i++) {
+        sheet.names[i] = sheet.arms.arm[i].name;
     }
     for (const ProbePanel *panel = probe->panels; panel->title != NULL; panel++) {
         if (panel->form == FORM_MAP || panel->form == FORM_SQUARE) {

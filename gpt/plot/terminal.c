@@ -60,7 +60,9 @@ static bool has_points(const Panel *panel, const Line *line, bool finite)
 static void write_script(FILE *script, const Panel *panel, const char *letters, int columns)
 {
     Panel small = *panel; // in which tics are as far apart as on a page of this size
-    small.height = 0.4;
+    small.height = 0.37;
+    small.title = small.x_label = NULL;
+    small.has_key = false;
     small.width = columns / 160.0;
     number_print(script, "set terminal dumb size %d,%d noenhanced mono\nset encoding utf8\nset zero 1e-300\nset border 3 back\n", columns, ROWS);
     fprintf(script, "set tics nomirror scale 0\nset mytics 1\nset key off\n");

@@ -50,7 +50,7 @@ static void write_axes(FILE *script, const Timeline *timeline, const Page *page)
     for (int rank = 0; rank < timeline->n_ranks; rank++) {
         number_print(script, "%s\"rank %d\" %.1f", rank == 0 ? "" : ", ", rank, timeline->n_ranks - 0.5 - rank);
     }
-    fprintf(script, ")\nset key outside top center horizontal\nset style fill solid 1 border lc rgb \"white\"\n");
+    fprintf(script, ")\nset key outside top center horizontal Left reverse\nset style fill solid 1 border lc rgb \"white\"\n");
 }
 
 bool plot_timeline(const Timeline *timeline, const char *path, Error *error)

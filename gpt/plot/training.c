@@ -66,9 +66,9 @@ static char *write_note(const Experiment *experiment, const PlotArms *arms, cons
         static const char *const what[2] = {"Gray is exactly 0", "Black is NaN or infinite"};
         for (int k = 0; k < 2; k++) {
             if (counts[k] > 0) {
-                char number[NUMBER_PLOT_TEXT];
-                plot_number(100.0 * counts[k] / (cells->columns * cells->rows), number);
-                fprintf(text->stream, "%s: %s %% of the cells ", what[k], number);
+                fprintf(text->stream, "%s: ", what[k]);
+                plot_write_number(text->stream, 100.0 * counts[k] / (cells->columns * cells->rows));
+                fprintf(text->stream, " %% of the cells ");
                 plot_write_arm(text->stream, arms->arm[i]);
                 fprintf(text->stream, ". ");
             }
@@ -98,9 +98,13 @@ static void write_map(Page *page, const Experiment *experiment, const Cells *cel
     AUTO_FREE char *title = text_format("Mean |dL/dW|, %s", name);
     page_place(script, place->x, place->y, place->width, place->height);
     number_print(script, "set lmargin %d\nset rmargin 2\nset bmargin 0.3\nset tmargin 2\n", LABEL_MARGIN);
-    page_labels(script, title, NULL, experiment_layer_word(experiment));
+    bool low = place->height < 0.17; // no room for a label, and for tics only at the ends
+    page_labels(script, title, NULL, low ? NULL : experiment_layer_word(experiment));
     map_write_axes(script, cells, (int)(place->width * 20), (int)(place->height * 16));
     fprintf(script, "set format x \"\"\n");
+    if (low) {
+        number_print(script, "set ytics (0, %.9g)\n", (cells->rows - 1) * cells->dy);
+    }
     map_write(page, cells);
     fprintf(script, "unset colorbox\n");
 }

@@ -2,6 +2,7 @@
 
 #include "gpt/plot/draw.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,19 +23,29 @@ const char *plot_number_plain(double value, char text[NUMBER_PLOT_TEXT])
     return text;
 }
 
-const char *plot_number(double value, char text[NUMBER_PLOT_TEXT])
+void plot_write_powers(FILE *out, const char *text)
 {
     static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-    plot_number_plain(value, text);
-    char *end = isfinite(value) ? strchr(text, 'e') : NULL;
-    if (end != NULL) {
-        int exponent = (int)strtol(end + 1, NULL, 10);
-        end += sprintf(end, "·10%s", exponent < 0 ? "⁻" : "");
-        for (int power = abs(exponent) >= 100 ? 100 : abs(exponent) >= 10 ? 10 : 1; power > 0; power /= 10) {
-            end += sprintf(end, "%s", digits[abs(exponent) / power % 10]);
+    for (const char *c = text; *c != '\0'; c++) {
+        int exponent;
+        int length = 0;
+        bool power = c > text && isdigit((unsigned char)c[-1]) && sscanf(c, "e%d%n", &exponent, &length) == 1 && length >= 4;
+        if (!power) {
+            fputc(*c, out);
+            continue;
         }
+        fprintf(out, "·10%s", exponent < 0 ? "⁻" : "");
+        for (int place = abs(exponent) >= 100 ? 100 : abs(exponent) >= 10 ? 10 : 1; place > 0; place /= 10) {
+            fprintf(out, "%s", digits[abs(exponent) / place % 10]);
+        }
+        c += length - 1;
     }
-    return text;
+}
+
+void plot_write_number(FILE *out, double value)
+{
+    char text[NUMBER_PLOT_TEXT];
+    plot_write_powers(out, plot_number_plain(value, text));
 }
 
 double plot_tic_distance(double range, int n)

@@ -2,10 +2,10 @@
 
 #include "gpt/cli/gradflow/gradflow.h"
 
-// The first arms also differ in color, as in the plots.
-const char *arm_color(int arm)
+const char *arm_color(const Experiment *experiment, int arm)
 {
-    return arm == 0 ? COLOR_WITHOUT : arm == 1 ? COLOR_WITH : NULL;
+    int style = plot_arm_style(experiment, arm);
+    return style == 0 ? COLOR_WITHOUT : style == 1 ? COLOR_WITH : NULL;
 }
 
 bool gradflow_print_arms(const ArmTable *table)
@@ -23,7 +23,7 @@ bool gradflow_print_arms(const ArmTable *table)
     table_cell(out, "%s", "");
     for (int i = 0; i < n; i++) { // the arm above its first column
         const char *name = config->n_rules > 0 ? experiment_arm_name(config, arms[i]) : arms[i] == 1 ? "with:" : "without:";
-        table_color(out, arm_color(arms[i]));
+        table_color(out, arm_color(table->experiment, arms[i]));
         table_cell(out, "%.14s", i > 0 && arms[i] == arms[i - 1] ? "" : name);
     }
     table_cell(out, "%s", table->corner);

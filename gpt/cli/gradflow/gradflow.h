@@ -81,7 +81,7 @@ typedef struct ArmTable {
 } ArmTable;
 
 bool gradflow_print_arms(const ArmTable *table);
-const char *arm_color(int arm); // of its columns
+const char *arm_color(const Experiment *experiment, int arm); // of its columns, as in the plots; NULL: none
 
 bool probes_note_time(const Options *options, const ExperimentConfig *config, Error *error); // a line for each slow one: an estimate
 void probes_print(const Experiment *experiment, int step);                                   // a table each

@@ -120,7 +120,7 @@ static void print_sizes(const GradflowPlan *plan, const SizeRun *runs)
     table_row(table, "size|parameters|weights|memory|time");
     for (int arm = 0; arm < experiment_arms(&first->config); arm++) {
         if (experiment_has(first, arm)) {
-            table_color(table, arm_color(arm));
+            table_color(table, arm_color(first, arm));
             table_cell(table, "%.40s", experiment_arm_name(&first->config, arm));
         }
     }

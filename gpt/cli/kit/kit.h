@@ -315,8 +315,8 @@ void terminal_end(Writer *writer); // the same for the text that was written to 
 // --color auto|always|never: sets whether there is color on stdout. Color only repeats what the text says.
 bool terminal_set_color(const Options *options);
 #define COLOR_BOLD "\033[1m"
-#define COLOR_WITHOUT "\033[31m" // the first arm
-#define COLOR_WITH "\033[34m"    // the second
+#define COLOR_WITHOUT "\033[31m" // an arm without shortcuts
+#define COLOR_WITH "\033[34m"    // with them
 #define COLOR_END "\033[0m"
 const char *terminal_color(const char *code); // the code, or "" without color
 

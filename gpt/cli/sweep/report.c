@@ -74,7 +74,9 @@ typedef struct Lines {
     int measured;   // lines before those of laws
     double *laws;   // their y
     bool by_number; // x is the value itself, not its index in the list
-    bool positive;  // all medians are
+    bool positive;  // no median is below 0
+    double x_low, x_high;
+    const char **names; // of x if it is an index
 } Lines;
 
 // "pre, width 16". The caller frees it.
@@ -89,15 +91,33 @@ static char *line_label(const Grid *grid, int line)
     return writer_end(writer);
 }
 
+// The rule of all its networks, for its color. NULL: none.
+static const char *line_rule(const Grid *grid, int line)
+{
+    const char *settings = grid->lines[line];
+    if (strcmp(grid->varied[0].name, "residual") == 0 || strcmp(grid->varied[0].name, "shortcut") == 0) {
+        return NULL;
+    }
+    if (strstr(settings, "--residual ") != NULL) {
+        return residual_name(law_rule(settings));
+    }
+    return strstr(settings, "--shortcut off") != NULL ? "none" : strstr(settings, "--shortcut on") != NULL ? "pre" : NULL;
+}
+
 static Lines lines_of(const SweepReport *report)
 {
     const Grid *grid = report->grid;
     int n_x = grid->varied[0].n;
-    Lines lines = {.n = grid->n_points / n_x, .measured = grid->n_points / n_x, .by_number = true, .positive = true};
+    Lines lines = {.n = grid->n_points / n_x, .measured = grid->n_points / n_x, .by_number = true, .positive = true, .x_low = INFINITY};
     lines.numbers = memory_allocate((size_t)grid->n_points * 2 * sizeof(double), "the lines");
     lines.spread = memory_allocate((size_t)grid->n_points * sizeof *lines.spread, "the lines");
+    lines.names = memory_allocate((size_t)n_x * sizeof *lines.names, "the lines");
     for (int i = 0; i < n_x; i++) {
-        lines.by_number = lines.by_number && isfinite(grid_number(grid, i * lines.n));
+        double x = grid_number(grid, i * lines.n);
+        lines.names[i] = grid_value(grid, i * lines.n, 0);
+        lines.by_number = lines.by_number && isfinite(x);
+        lines.x_low = fmin(lines.x_low, x);
+        lines.x_high = fmax(lines.x_high, x);
     }
     for (int k = 0; k < lines.n && k < CHART_LINES; k++) {
         double *x = lines.numbers + (size_t)k * 2 * (size_t)n_x;
@@ -106,10 +126,10 @@ static Lines lines_of(const SweepReport *report)
             spread[i] = report->quartiles[i * lines.n + k];
             x[i] = lines.by_number ? grid_number(grid, i * lines.n) : i;
             x[n_x + i] = spread[i].median;
-            lines.positive = lines.positive && (spread[i].median > 0 || spread[i].n == 0);
+            lines.positive = lines.positive && !(spread[i].median < 0);
         }
         lines.labels[k] = line_label(grid, k);
-        lines.line[k] = (ChartLine){.label = lines.labels[k], .x = x, .y = x + n_x, .n = n_x};
+        lines.line[k] = (ChartLine){.label = lines.labels[k], .x = x, .y = x + n_x, .n = n_x, .rule = line_rule(grid, k)};
         lines.quartiles[k] = spread;
     }
     return lines;
@@ -176,10 +196,35 @@ static bool add_laws(const SweepReport *report, Lines *lines)
     for (int k = 0; k < n; k++) {
         char *label = text_format("%s%stheory: %s", n > 1 ? lines->labels[of[k]] : "", n > 1 ? ", " : "", laws[k]->name);
         lines->labels[lines->n] = label;
-        lines->line[lines->n] = (ChartLine){.label = label, .x = lines->line[0].x, .y = lines->laws + (size_t)k * n_x, .n = (int)n_x};
+        lines->line[lines->n] =
+            (ChartLine){.label = label, .x = lines->line[0].x, .y = lines->laws + (size_t)k * n_x, .n = (int)n_x, .theory = true};
         lines->n++;
     }
     return true;
+}
+
+// "First layer's gradient over the last layer's, by depth: 0.1 to 1e-12 with shortcut off, ...". The caller frees it.
+static char *title_of(const Options *options, const SweepReport *report, const Lines *lines)
+{
+    Writer *title = writer_begin();
+    const char *layer = strstr(report->statistic, " h.#") != NULL ? "block" : "layer";
+    if (options_given(options, "statistic")) {
+        fprintf(title->stream, "Median of '%s'", report->statistic);
+    } else {
+        fprintf(title->stream, "First %s's gradient over the last %s's", layer, layer);
+    }
+    fprintf(title->stream, ", by %s", report->grid->varied[0].name);
+    const char *begin = ":";
+    for (int k = 0; k < lines->measured && lines->measured <= 2 && lines->by_number; k++) {
+        const ChartLine *line = &lines->line[k];
+        double last = line->y[line->n - 1];
+        if (line->n > 1 && isfinite(line->y[0]) && isfinite(last)) {
+            number_print(title->stream, "%s %.2g to %.2g", begin, line->y[0], last);
+            fprintf(title->stream, lines->measured > 1 ? " with %s" : "", line->label);
+            begin = ",";
+        }
+    }
+    return writer_end(title);
 }
 
 // False after one line on stderr.
@@ -196,20 +241,25 @@ static bool draw_lines(const Options *options, const SweepReport *report, Lines 
     if (!add_laws(report, lines)) {
         return false;
     }
-    AUTO_FREE char *title = text_format("Median of '%s'", statistic);
+    AUTO_FREE char *title = title_of(options, report, lines);
     int n = 0;
     for (int i = 0; i < grid->n_points; i++) {
         n += report->quartiles[i].n;
     }
-    AUTO_FREE char *caption = text_format("Networks of gptape gradflow%s%.300s; medians of %d seeds with quartiles; %d of %d networks have a value",
-                                          grid->settings[0] == '\0' ? "" : " ", grid->settings, grid->n_seeds, n, grid->n_points * grid->n_seeds);
+    AUTO_FREE char *caption =
+        text_format("Networks of gptape gradflow%s%.300s. '%s': medians of %d seeds with quartiles; %d of %d networks have a value.",
+                    grid->settings[0] == '\0' ? "" : " ", grid->settings, statistic, grid->n_seeds, n, grid->n_points * grid->n_seeds);
+    bool is_depth = strcmp(grid->varied[0].name, "depth") == 0 || strcmp(grid->varied[0].name, "n-layer") == 0; // gradients fall along a line
     Chart chart = {.title = title,
                    .caption = caption,
                    .x_label = grid->varied[0].name,
                    .log_y = lines->positive && strncmp(statistic, "slope", 5) != 0 && strncmp(statistic, "log10", 5) != 0,
                    .lines = lines->line,
                    .n_lines = lines->n,
-                   .quartiles = lines->quartiles};
+                   .quartiles = lines->quartiles,
+                   .log_x = lines->by_number && !is_depth && lines->x_low > 0 && lines->x_high >= 16 * lines->x_low,
+                   .x_names = lines->by_number ? NULL : lines->names,
+                   .n_x_names = lines->by_number ? 0 : grid->varied[0].n};
     if (!options_given(options, "json")) {
         AUTO_FREE char *text = plot_chart_terminal(&chart, terminal_columns(CHART_COLUMNS), &error);
         if (text == NULL) {
@@ -230,6 +280,7 @@ static bool draw(const Options *options, const SweepReport *report)
     }
     free(lines.laws);
     free(lines.numbers);
+    free(lines.names);
     free(lines.spread);
     return drawn;
 }

@@ -82,13 +82,15 @@ typedef struct LawSweep {
 } LawSweep;
 
 typedef struct Law {
-    const char *name;   // "mean field, -log10(chi_1)/2"
+    const char *name;   // what it assumes, and the formula: "infinitely wide layers (mean field), -log10(chi_1)/2"
     const char *probes; // the --probe that its values need of a network at each x; NULL: nothing
     bool (*applies)(const LawSweep *sweep);
     double (*y)(const LawSweep *sweep, double x, const char *rows); // at x. rows: with probes, the CSV of a network at x
 } Law;
 
 const Law *law_of(const LawSweep *sweep); // NULL if none is known
+// The residual rule of gradflow's options, whose quotes are read as a shell reads them. NULL if it is invalid.
+const ResidualRule *law_rule(const char *settings);
 
 // ------------------------------------------------------------------------------------------------------------
 // 3. Claims

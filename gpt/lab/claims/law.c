@@ -43,8 +43,7 @@ static bool is_plain_kaiming(const LawSweep *sweep)
     return has(sweep->settings, "--init kaiming") && has(sweep->settings, "--shortcut off") && !has(sweep->settings, "--norm batch");
 }
 
-// The residual rule of these settings, whose quotes are read as a shell reads them. NULL if it is invalid.
-static const ResidualRule *rule_of(const char *settings)
+const ResidualRule *law_rule(const char *settings)
 {
     Error error;
     const char *found = strstr(settings, "--residual ");
@@ -121,7 +120,7 @@ static double relu_y(const LawSweep *sweep, double x, const char *rows)
 static bool stream_applies(const LawSweep *sweep)
 {
     const char *settings = sweep->settings;
-    const ResidualRule *rule = rule_of(settings);
+    const ResidualRule *rule = law_rule(settings);
     const char *text = rule == NULL ? "" : residual_text(rule);
     bool is_linear = strcmp(text, "h + linear(f(norm(h)))") == 0;
     bool normalized = is_linear || strcmp(text, "h + f(norm(h))") == 0 || strcmp(text, "h + f(rms(h))") == 0
@@ -150,7 +149,7 @@ static int heads_of(const LawSweep *sweep)
 
 static bool keel_applies(const LawSweep *sweep)
 {
-    const ResidualRule *rule = rule_of(sweep->settings);
+    const ResidualRule *rule = law_rule(sweep->settings);
     const char *paths = strstr(sweep->statistic, " path_norm:");
     double gain;
     return rule != NULL && paths != NULL && !has(sweep->settings, "--model") && paths[11] == '0' + heads_of(sweep)
@@ -161,7 +160,7 @@ static bool keel_applies(const LawSweep *sweep)
 // The product from the start of each sublayer to the end: y (halves L), from the measured sizes.
 static void fill_products(const LawSweep *sweep, const char *rows, const Series branch[2], int halves, double *product)
 {
-    const ResidualRule *rule = rule_of(sweep->settings);
+    const ResidualRule *rule = law_rule(sweep->settings);
     int L = branch[0].n;
     int S = halves * L;
     double first = statistic_value("first value stream_rms", rows, NAN);
@@ -205,8 +204,8 @@ static double keel_y(const LawSweep *sweep, double x, const char *rows)
 
 static const Law laws[] = {
     {"-log10 of the gain of a block's shortcuts", NULL, gain_applies, gain_y},
-    {"mean field, -log10(chi_1)/2", NULL, mean_field_applies, mean_field_y},
-    {"exp(-5 L / 4 n)", NULL, relu_applies, relu_y},
+    {"infinitely wide layers (mean field), -log10(chi_1)/2", NULL, mean_field_applies, mean_field_y},
+    {"wide layers, exp(-5 L / 4 n)", NULL, relu_applies, relu_y},
     {"the square root of the depth, through the first point", NULL, stream_applies, stream_y},
     {"Keel's product of measured sizes", "branch,stream", keel_applies, keel_y},
 };

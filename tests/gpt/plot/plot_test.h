@@ -15,8 +15,12 @@ static const double places[] = {-1, 0.5, 2};
 static const double rising[] = {1, 10, 100};
 static const double gaps[] = {0, -3, 1e-9};
 
-static const ChartLine lines[] = {{"rising", places, rising, 3}, {"with gaps", places, gaps, 3}};
-static const Chart chart = {"A title", "Small print", "place", "size", true, lines, 2, NULL};
+static const ChartLine lines[] = {
+    {.label = "rising", .x = places, .y = rising, .n = 3},
+    {.label = "with gaps", .x = places, .y = gaps, .n = 3},
+};
+static const Chart chart =
+    {.title = "A title", .caption = "Small print", .x_label = "place", .y_label = "size", .log_y = true, .lines = lines, .n_lines = 2};
 
 static const float values[] = {1, 0, 0.5F, 0.25F, -INFINITY, 0.75F};
 static const char *const rows[] = {"first", "\"quoted\""};

@@ -43,8 +43,8 @@ START_TEST(texts_are_drawn_as_they_are_and_run_nothing)
 {
     Error error;
     const char *text = harmful[_i];
-    const ChartLine line = {text, places, rising, 3};
-    Chart one = {text, text, text, text, true, &line, 1, NULL};
+    const ChartLine line = {.label = text, .x = places, .y = rising, .n = 3};
+    Chart one = {.title = text, .caption = text, .x_label = text, .y_label = text, .log_y = true, .lines = &line, .n_lines = 1};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     assert_drawn_times("chart.svg", text, 5);
     char *terminal = plot_chart_terminal(&one, 60, &error);
@@ -76,9 +76,9 @@ START_TEST(scripts_run_nothing)
     Error error;
     ChartLine many[CHART_LINES];
     for (int i = 0; i < CHART_LINES; i++) {
-        many[i] = (ChartLine){harmful[i], places, rising, 3};
+        many[i] = (ChartLine){.label = harmful[i], .x = places, .y = rising, .n = 3};
     }
-    Chart one = {harmful[0], harmful[1], harmful[2], harmful[3], false, many, CHART_LINES, NULL};
+    Chart one = {.title = harmful[0], .caption = harmful[1], .x_label = harmful[2], .y_label = harmful[3], .lines = many, .n_lines = CHART_LINES};
     ck_assert(plot_chart(&one, "chart.gp", &error));
     char *script = file_text("chart.gp");
     ck_assert_ptr_null(strchr(script, '`'));
@@ -149,8 +149,8 @@ START_TEST(extreme_numbers_are_drawn_or_reported)
     static const double large[] = {-9e299, 9e299, INFINITY};
     static const double beyond[] = {-1e308, 1e308};
     static const double small[] = {2e-300, 5e-324};
-    ChartLine line = {"large", NULL, large, 3};
-    Chart one = {"t", NULL, NULL, NULL, false, &line, 1, NULL};
+    ChartLine line = {.label = "large", .y = large, .n = 3};
+    Chart one = {.title = "t", .lines = &line, .n_lines = 1};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     line.y = beyond;
     line.n = 2;
@@ -180,9 +180,9 @@ START_TEST(long_texts_leave_room)
     memset(text, 'x', LONG);
     ChartLine many[CHART_LINES];
     for (int i = 0; i < CHART_LINES; i++) {
-        many[i] = (ChartLine){text, places, rising, 3};
+        many[i] = (ChartLine){.label = text, .x = places, .y = rising, .n = 3};
     }
-    Chart one = {text, text, text, text, false, many, CHART_LINES, NULL};
+    Chart one = {.title = text, .caption = text, .x_label = text, .y_label = text, .lines = many, .n_lines = CHART_LINES};
     ck_assert_msg(plot_chart(&one, "chart.svg", &error), "%s", error.message);
     char *svg = file_text("chart.svg");
     ck_assert_uint_lt(strlen(svg), 60000);
@@ -330,6 +330,51 @@ START_TEST(eight_lines_differ_in_color_dash_and_marker)
 }
 END_TEST
 
+// A rule has one style in every plot, whatever its place; a rule that is not published, or whose style is taken, gets a free one.
+START_TEST(a_rule_has_one_style)
+{
+    static const struct {
+        const char *rules[4];
+        int n, styles[4];
+    } plots[] = {
+        {{"none", "pre"}, 2, {0, 1}},
+        {{"pre", "f(norm(h))"}, 2, {1, 0}}, // the text of none
+        {{"plain", "post", "keel", "none-plain"}, 4, {1, 2, 4, 0}},
+        {{"keel", "post"}, 2, {4, 2}},
+        {{"0.3*h + f(h)", "none", "none-post", "post"}, 4, {3, 0, 4, 2}},
+        {{NULL, NULL, NULL}, 3, {1, 0, 2}},
+    };
+    int styles[4];
+    plot_styles(plots[_i].rules, plots[_i].n, styles);
+    for (int i = 0; i < plots[_i].n; i++) {
+        ck_assert_int_eq(styles[i], plots[_i].styles[i]);
+    }
+}
+END_TEST
+
+// Values that are not finite have a row on a linear axis, too; named places are tics, and their points are not joined.
+START_TEST(rows_and_names_of_a_linear_chart)
+{
+    Error error;
+    static const double partly[] = {1, NAN, 2};
+    static const char *const names[] = {"off", "on", "half"};
+    ChartLine line = {.label = "partly", .y = partly, .n = 3};
+    Chart one = {.lines = &line, .n_lines = 1, .x_names = names, .n_x_names = 3};
+    ck_assert_msg(plot_chart(&one, "chart.gp", &error), "%s", error.message);
+    char *script = file_text("chart.gp");
+    assert_holds(script, "set ytics add (\"NaN\" 2.0");
+    assert_holds(script, "set xtics (\"off\" 0, \"on\" 1, \"half\" 2)");
+    assert_holds(script, "using 1:(on_axis($2)) with points lt 2 title \"partly\"");
+    free(script);
+    one.x_names = NULL;
+    line.theory = true;
+    ck_assert(plot_chart(&one, "chart.gp", &error));
+    script = file_text("chart.gp");
+    assert_holds(script, "using 1:(on_axis($2)) with lines lt 2 lc rgb \"black\" lw 2.5 title \"partly\"");
+    free(script);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("drawing");
@@ -343,6 +388,8 @@ int main(void)
     tcase_add_test(charts, long_texts_leave_room);
     tcase_add_loop_test(charts, up_to_eight_arms_are_drawn, 0, ARMS_MOST + 1);
     tcase_add_test(charts, zeros_and_nan_have_places_of_their_own);
+    tcase_add_loop_test(charts, a_rule_has_one_style, 0, 6);
+    tcase_add_test(charts, rows_and_names_of_a_linear_chart);
     tcase_add_test(charts, eight_lines_differ_in_color_dash_and_marker);
     return suite_run(suite);
 }
