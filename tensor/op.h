@@ -48,7 +48,7 @@ typedef struct OpCall {
     Where where;
 } OpCall;
 
-// Fails unless every input exists, is alive, and is a parameter or on the current tape.
+// Fails unless every input exists, is alive, has memory, and is a parameter or on the current tape.
 void op_check(const OpCall *call);
 
 // Declares the variable `call`, an OpCall of op with these inputs, and checks it.

@@ -255,7 +255,7 @@ void tape_free(Tape *tape);
 Tape *tape_current(void);           // NULL if this thread has none
 Tape *tape_set_current(Tape *tape); // returns the previous one
 // Frees every tensor and node at once and keeps the memory for the next round: a loop that resets the tape in each round requests no memory
-// after the first. The use of a tensor of the previous round is detected and reported. So is one of an earlier round, until a new tensor
+// after the second. The use of a tensor of the previous round is detected and reported. So is one of an earlier round, until a new tensor
 // reuses its struct: then the new tensor is used, or named in the report, instead.
 void tape_reset(Tape *tape);
 

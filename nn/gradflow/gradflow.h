@@ -57,7 +57,7 @@ typedef struct FlowRow {
 } FlowRow;
 
 typedef struct GradFlow {
-    FlowRow *rows; // in tree order for parameters, then in tape order
+    FlowRow *rows; // by layer; of one layer, parameters in tree order, then shortcuts and activations in tape order
     int n_rows;
     int capacity;
     int n_layer;
