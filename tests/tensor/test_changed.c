@@ -255,34 +255,39 @@ START_TEST(an_operation_of_the_users_own_reads_all_unless_it_says_otherwise)
 }
 END_TEST
 
-// y = x0 x4, of five inputs.
+// y = x0 x_late, of seven inputs.
+enum { GATE_INPUTS = 7 };
+static int late;
+
 static void gate_forward(Tensor **inputs, Tensor *y, const void *options)
 {
     (void)options;
-    y->data[0] = inputs[0]->data[0] * inputs[4]->data[0];
+    y->data[0] = inputs[0]->data[0] * inputs[late]->data[0];
 }
 
 static void gate_backward(TapeNode *node)
 {
-    *op_grad(node->inputs[4]) += node->inputs[0]->data[0] * node->output->grad[0];
+    *op_grad(node->inputs[late]) += node->inputs[0]->data[0] * node->output->grad[0];
 }
 
+// Of an operation that declares nothing, and of one that declares that the gradient of input 4 needs input 0.
 START_TEST(what_the_gradient_of_a_late_input_needs_must_not_change)
 {
     Op gate = {.name = "gate", .forward = gate_forward, .backward = gate_backward, .reads = {_i == 0 ? 0 : 1 << 4}};
-    Tensor *inputs[5];
+    Tensor *inputs[GATE_INPUTS];
+    late = _i == 0 ? 6 : 4;
     for (int changed = 0; changed < 2; changed++) {
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < GATE_INPUTS; i++) {
             inputs[i] = tensor_full(SHAPE(1), 2, HERE);
         }
-        tensor_require_grad(inputs[4]);
-        Tensor *loss = tensor_custom(&gate, inputs, 5, SHAPE(1), NULL, HERE);
+        tensor_require_grad(inputs[late]);
+        Tensor *loss = tensor_custom(&gate, inputs, GATE_INPUTS, SHAPE(1), NULL, HERE);
         tensor_changed(inputs[changed], HERE);
         if (changed == 0 || _i == 0) {
             assert_mistake_begins("gate, backward of node 0: input ", tensor_backward(loss, HERE));
         } else {
             tensor_backward(loss, HERE);
-            ck_assert_float_eq(inputs[4]->grad[0], 2);
+            ck_assert_float_eq(inputs[late]->grad[0], 2);
         }
         tape_reset(tape);
     }

@@ -7,6 +7,7 @@
 #include "tests/support/suite.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/wait.h>
@@ -179,11 +180,27 @@ START_TEST(two_threads_may_have_loops_at_once)
 }
 END_TEST
 
+static atomic_int begun; // parts
+
+// Ends once both parts have begun, which takes a second thread.
+static void meet(const void *call, size_t start, size_t end)
+{
+    (void)call;
+    (void)start;
+    (void)end;
+    begun++;
+    while (begun < 2) {
+        sched_yield();
+    }
+}
+
 START_TEST(a_child_process_shares_out_its_own_loops)
 {
     run_and_check(1000, 1, 3, 3);
     pid_t child = fork();
     if (child == 0) {
+        alarm(60); // without helpers, the parts would never meet
+        parallel_for(2, 1, meet, NULL);
         Counts counts = {.grain = 1};
         parallel_for(ROUNDS, 1, count_rounds, &counts);
         _exit(counts.parts == 3 && count_wrong(&counts, ROUNDS) == 0 ? 0 : 1);
