@@ -109,16 +109,6 @@ Tensor *tensor_parameter(const char *scope, const char *label, Shape shape)
     return parameter;
 }
 
-// Its memory stays; a block that the caller put there belongs to the parameter from then on.
-static void forget_parameters_grad(Tensor *parameter)
-{
-    if (parameter->grad != NULL && parameter->grad != parameter->grad_memory) {
-        free(parameter->grad_memory);
-        parameter->grad_memory = parameter->grad;
-    }
-    parameter->grad = NULL;
-}
-
 void tensor_free(Tensor *parameter)
 {
     if (parameter == NULL) {
@@ -128,7 +118,6 @@ void tensor_free(Tensor *parameter)
         fail_mistake(parameter->where, "tensor_free: this tensor belongs to its tape; tape_reset takes it back");
     }
     free(parameter->data);
-    forget_parameters_grad(parameter);
     free(parameter->grad_memory);
     free(parameter->change);
     free(parameter);
@@ -257,12 +246,10 @@ bool tensor_changed_since(const Tensor *tensor, uint64_t number)
 void tensor_zero_grad(Tensor *tensor)
 {
     tensor_check("tensor_zero_grad", tensor);
-    if (tensor->tape == NULL) {
-        forget_parameters_grad(tensor);
-    } else if (tensor->grad != NULL) {
+    if (tensor->tape != NULL && tensor->grad != NULL) {
         arena_release(&tensor->tape->arena, tensor->grad, tensor_count(tensor) * sizeof(Real));
-        tensor->grad = NULL;
     }
+    tensor->grad = NULL; // a parameter keeps its grad_memory
 }
 
 Tensor *tensor_label(Tensor *tensor, const char *label)

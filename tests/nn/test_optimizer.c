@@ -30,9 +30,7 @@ static void three_free(Three *three)
 // As if a backward pass had left this gradient.
 static void set_grad(Tensor *parameter, const Real *grad)
 {
-    size_t bytes = tensor_count(parameter) * sizeof *grad;
-    free(parameter->grad);
-    parameter->grad = memcpy(memory_allocate(bytes, "a gradient"), grad, bytes);
+    memcpy(op_grad(parameter), grad, tensor_count(parameter) * sizeof *grad);
 }
 
 static void set_random_grad(Tensor *parameter, double size, uint64_t seed)
