@@ -35,7 +35,7 @@ static bool reader_open(Reader *reader, const char *path, Error *error)
     }
     reader->size = fstat(fileno(reader->file), &status) == 0 ? (size_t)status.st_size : 0;
     reader->capacity = PART_BYTES;
-    reader->text = memory_allocate(reader->capacity, "a text");
+    reader->text = memory_allocate_zeroed(reader->capacity, 1, "a text"); // PCRE2 looks at a vector's bytes beyond the text, too
     skip_mark(reader);
     return reader->size > reader->offset || error_set(error, "%s: is empty", path);
 }
