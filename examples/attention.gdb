@@ -5,7 +5,8 @@ define stop-1
   tbreak examples/attention.c:56
 end
 document stop-1
-1. Six words have become queries, keys and values, and each query has been multiplied with each key.
+1. Six words have become queries, keys and values, and each query has been
+multiplied with each key.
 
     print x             six words, a vector of 8 each
     tensor q[0,1]       what "cat" looks for
@@ -38,7 +39,8 @@ document stop-3
     tensor weights[0]   -inf has become 0, and each row sums to 1
     heat weights        which word attends to which
 
-Row 0 has no choice: "the" sees only itself. Then: next-stop
+Row 0 has no choice: "the" sees only itself.
+Then: next-stop
 end
 
 define stop-4

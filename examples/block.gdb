@@ -7,9 +7,9 @@ end
 document stop-1
 1. A transformer block is about to run.
 
-    module block            its modules: two halves, each with a LayerNorm before it
+    module block            its modules: two halves, a LayerNorm before each
     print x                 the input: 5 tokens of 32 values
-    list block_forward,+13  the two halves; each is added to the residual stream in.h
+    list block_forward,+13  the two halves; each is added to the stream, in.h
 
 Then: next-stop
 end
@@ -19,11 +19,12 @@ define stop-2
   continue
 end
 document stop-2
-2. Attention has been computed, step by step, and is about to be added to the residual stream.
+2. Attention has been computed, step by step, and is about to be added to the
+residual stream.
 
     tape                20 nodes so far
     print a             the shortcut: what went into the block
-    print b             the branch: what attention computed from it, in the same shape
+    print b             the branch: what attention computed, in the same shape
 
 Then: next-stop
 end
@@ -36,7 +37,8 @@ end
 document stop-3
 3. The second half is done, too.
 
-    tape $              the second addition and its inputs, the stream and the feed-forward network
+    tape $              the second addition and its inputs, the stream and the
+                        feed-forward network
 
 With shortcuts, the output of a block is a sum: its input plus two corrections.
 That was the last stop: continue runs to the end.

@@ -48,13 +48,17 @@ define stop-4
   continue
 end
 document stop-4
-4. The model gets only the new token, and has reached the attention of its first block.
+4. The model gets only the new token, and has reached the attention of its first
+block.
 
-    print *qkv                  one query, one key and one value of 32 numbers each, instead of 12
-    print cache->length         the keys and values of the first 11 tokens are in the cache
+    print *qkv                  one query, one key and one value of 32 numbers
+                                each, instead of 12
+    print cache->length         the keys and values of the first 11 tokens are
+                                in the cache
     print *cache->keys          for 2 heads, with space for 30
 
-The query is multiplied with these 11 keys and its own. Then: next-stop
+The query is multiplied with these 11 keys and its own.
+Then: next-stop
 end
 
 define stop-5
@@ -66,7 +70,8 @@ document stop-5
 5. The loss of the model on the prompt has been computed.
 
     print $                     the loss
-    print (double)log(256.0)    the loss of a model for which all 256 bytes are equally likely
+    print (double)log(256.0)    the loss of a model for which all 256 bytes are
+                                equally likely
 
 That was the last stop: continue runs to the end.
 end

@@ -23,13 +23,15 @@ end
 document stop-2
 2. Now the gradient goes through the single operation that does all the steps.
 
-    print *(RowStats *)node->saved@2        all that forward saved: mean and 1 / std of each row
+    print *(RowStats *)node->saved@2        all that forward saved:
+                                            mean and 1 / std of each row
     grad node->output                       dL/dy: the same for both rows
     backward-step                           to x
     grad node->inputs[0]                    dL/dx
 
-Each row of dL/dx sums to 0, because adding one number to a whole row of x changes nothing.
-The gradient of the second row is a tenth of the first: large rows get small gradients.
+Each row of dL/dx sums to 0, because adding one number to a whole row of x
+changes nothing. The gradient of the second row is a tenth of the first: large
+rows get small gradients.
 That was the last stop: continue runs to the end.
 end
 

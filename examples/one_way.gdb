@@ -18,10 +18,13 @@ define stop-2
   continue
 end
 document stop-2
-2. Backward has reached the last addition of the last block: stop(h) + f(norm(h)).
+2. Backward has reached the last addition of the last block,
+stop(h) + f(norm(h)).
 
-    print node                  its inputs: what stop(h) returned, and the result of f
-    backward-step               the addition passes the gradient to f only: at stop(h) it ends
+    print node                  its inputs: what stop(h) returned, and the
+                                result of f
+    backward-step               the addition passes the gradient to f only: at
+                                stop(h) it ends
 
 Then: next-stop
 end
@@ -33,10 +36,11 @@ end
 document stop-3
 3. The backward pass is complete.
 
-    gradflow                    mean |dL/dW| of each block, on a logarithmic axis
+    gradflow                    mean |dL/dW| of each block, logarithmic
 
-Each block shrinks the gradient: the first gets almost none, although the loss is that of the network with
-shortcuts, to the last bit. That was the last stop: continue runs to the end.
+Each block shrinks the gradient: the first gets almost none, although the loss
+is that of the network with shortcuts, to the last bit.
+That was the last stop: continue runs to the end.
 end
 
 next-stop

@@ -5,12 +5,13 @@ define stop-1
   tbreak tensor_backward
 end
 document stop-1
-1. The network without shortcuts has computed its loss: 20 layers, each a linear map and a GELU.
-Backward has not started.
+1. The network without shortcuts has computed its loss: 20 layers, each a linear
+map and a GELU. Backward has not started.
 
     backward-step       the loss passes its gradient to the output of layer 19
     backward-step       through the GELU of layer 19
-    backward-step       through its linear map: to the output of layer 18, and to its weight
+    backward-step       through its linear map: to the output of layer 18, and
+                        to its weight
     gradflow            the only weight that has a gradient so far
 
 Then: next-stop
@@ -25,8 +26,9 @@ document stop-2
 
     gradflow            mean |dL/dW| of each layer, on a logarithmic axis
 
-It vanishes: layer 0 gets less than a ten-trillionth of the gradient of layer 19. The only path back leads
-through every layer, and each layer shrinks it. Then: next-stop
+It vanishes: layer 0 gets less than a ten-trillionth of the gradient of layer
+19. The only path back leads through every layer, and each layer shrinks it.
+Then: next-stop
 end
 
 define stop-3
@@ -39,10 +41,12 @@ document stop-3
 3. The second network has the same weights and x = x + layer(x).
 Backward has reached the addition of layer 18.
 
-    print node          inputs 53 and 55: the shortcut (what went into layer 18) and the branch (its result)
+    print node          inputs 53 and 55: the shortcut (what went into layer 18)
+                        and the branch (its result)
     backward-step       the addition passes the gradient on
 
-Shortcut and branch both receive the whole gradient: the derivative of a sum is 1.
+Shortcut and branch both receive the whole gradient: the derivative of a sum is
+1.
 Then: next-stop
 end
 
@@ -54,9 +58,11 @@ document stop-4
 4. This is the start of the branch, layer 18 itself.
 
     backward-step       through the GELU
-    backward-step       through the linear map, to the input of layer 18, which already has the shortcut's part
+    backward-step       through the linear map, to the input of layer 18, which
+                        already has the shortcut's part
 
-Compare the two: the part that came by the branch, and the total with the shortcut's part.
+Compare the two: the part that came by the branch, and the total with the
+shortcut's part.
 Then: next-stop
 end
 
@@ -69,7 +75,8 @@ document stop-5
 
     gradflow            on the same axis: it no longer vanishes
 
-No matter how much a layer shrinks the gradient, the layer before it also gets the shortcut's part.
+No matter how much a layer shrinks the gradient, the layer before it also gets
+the shortcut's part.
 Then: next-stop
 end
 
@@ -98,8 +105,9 @@ document stop-7
 
     gradflow            a factor of 6
 
-With five layers, the effect is small and all gradients are larger, because the loss is larger, too:
-compare within each network. That was the last stop: continue runs to the end.
+With five layers, the effect is small and all gradients are larger, because the
+loss is larger, too: compare within each network.
+That was the last stop: continue runs to the end.
 end
 
 next-stop

@@ -20,7 +20,8 @@ define stop-2
   continue
 end
 document stop-2
-2. The backward pass has started, at the end of the tape. node_backward calls every backward.
+2. The backward pass has started, at the end of the tape. node_backward calls
+every backward.
 
     print node          node 1, c = b + b
     grad node->output   dc/dc, where the pass starts
