@@ -51,9 +51,11 @@ def heat_cell(value, most, colored):
 
 @command("heat")
 def heat(argument):
-    """Show a tensor as colored blocks: blue is negative, white 0, red positive; -- is -inf, ?? NaN.
-Usage: heat T, heat T[0,1]. Of more than 32 x 48 values, each block is the mean of neighbors. All axes but the last are rows.
-Without colors (set style enabled off, or no terminal) a darker letter is a larger value, with a - before negative ones."""
+    """Show a tensor as colored blocks: blue negative, red positive.
+Usage: heat T, heat T[0,1]. White is 0, -- is -inf, ?? is NaN. All axes but the
+last are rows. Of more than 32 x 48 values, each block is the mean of neighbors.
+Without colors (set style enabled off, or no terminal) a darker letter is a
+larger value, with a - before negative ones."""
     title, values, rows, columns = matrix_of(argument, "heat")
     tall, wide = -(-rows // HEAT_ROWS), -(-columns // HEAT_COLUMNS)
     cells = [[mean_of([value for i in range(r, min(r + tall, rows))
@@ -68,8 +70,9 @@ Without colors (set style enabled off, or no terminal) a darker letter is a larg
 
 @command("plot")
 def plot(argument):
-    """Draw a tensor with gnuplot: in the terminal, each row as a line over its columns; or as a picture.
-Usage: plot T, plot T[0]; plot T FILE.png (or .svg, .pdf) draws a matrix in colors, a vector as a line."""
+    """Draw a tensor with gnuplot, in the terminal or as a picture.
+Usage: plot T, plot T[0] draws each row as a line over its columns;
+plot T FILE.png (or .svg, .pdf) draws a matrix in colors, a vector as a line."""
     match = re.fullmatch(r"(.*?)\s+(\S+\.(png|svg|pdf))", argument, re.DOTALL)
     expression, path, kind = match.groups() if match else (argument, None, None)
     title, values, rows, columns = matrix_of(expression, "plot")

@@ -38,9 +38,10 @@ def watched(tape, everything):
 
 @command("gradflow", completes=gdb.COMPLETE_NONE, words={"": "none", "all": "all"})
 def gradflow_command(argument):
-    """Show the mean |gradient| of each parameter that has one now, as bars, in the order of their use on the tape.
-Usage: gradflow for the weights; gradflow all for biases, LayerNorm's parameters and retained gradients, too.
-The axis is logarithmic and always the same, so the bars of two networks can be compared."""
+    """Show the mean |gradient| of each weight as bars, in order of use.
+Usage: gradflow for the weights; gradflow all for biases, LayerNorm's parameters
+and retained gradients, too. The axis is logarithmic and always the same, so the
+bars of two networks can be compared."""
     rows = []
     for tensor in watched(current_tape(), argument == "all"):
         name = tensor.name() or f"made at {where_text(tensor.struct['where'], False)}"
@@ -95,9 +96,10 @@ def stack_pointer():
 
 @command("backward-step", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none"})
 def backward_step(argument):
-    """Run to the next node of the backward pass, let it pass its gradient on, and show what each input received.
-Stops after the node, in tape_walk_back. Where break-backward has stopped, that node is the next. An input that is used twice
-has two rows, each with what that use contributed."""
+    """Run the backward of the next node, and show what each input received.
+Stops after the node, in tape_walk_back. Where break-backward has stopped, that
+node is the next. An input that is used twice has two rows, each with what that
+use contributed."""
     if not is_running():
         raise gdb.GdbError("the program is not running (start it with run or start)")
     gate = gdb.Breakpoint("node_backward", internal=True, temporary=True)
@@ -143,7 +145,7 @@ def input_text(value, steps):
         return str(tensor), ""
     where = f"{tensor.name() or maker_text(tensor, 'a leaf', 'of node {}')} {tensor.shape_text()}"
     if not tensor.requires_grad:
-        return where, "requires none"
+        return where, "requires no gradient"
     if len(steps) < 2:
         return where, "received together with its other use"
     old, new = steps

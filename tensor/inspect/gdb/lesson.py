@@ -12,8 +12,9 @@ reached = 0                        # the stop of the lesson that the program is 
 
 @command("next-stop", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none", "1": "1 to begin again"})
 def next_stop(argument):
-    """Continue to the next stop of the lesson, and say what to look at there; next-stop 1 begins again.
-A lesson is a gdb script (examples/*.gdb) that defines stop-1, stop-2, ...; help stop-2 shows a stop's text again."""
+    """Continue to the next stop of the lesson; next-stop 1 begins again.
+Says what to look at there; help stop-2 shows a stop's text again. A lesson is a
+gdb script (examples/*.gdb) that defines stop-1, stop-2, ..."""
     global reached
     stop = 1 if argument else reached + 1
     if not is_defined(f"stop-{stop}"):
@@ -41,6 +42,7 @@ def is_defined(name):
 @command("gptape", gdb.COMMAND_SUPPORT, gdb.COMPLETE_NONE)
 def gptape(argument):
     """List gptape's commands; help COMMAND says more.
-print shows a Tensor, TapeNode, Tape, Module or GPTConfig, or a pointer to one, as what it is; print/r shows the bare struct."""
+print shows a Tensor, TapeNode, Tape, Module or GPTConfig, or a pointer to one,
+as what it is; print/r shows the bare struct."""
     for name, summary in COMMANDS.items():
-        say(f"{name:15} {summary}")
+        say(f"{name:14} {summary}")

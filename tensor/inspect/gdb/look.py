@@ -63,8 +63,9 @@ def view(tensor, values, chosen):
 @command("tensor")
 def tensor_command(argument):
     """Show a tensor's values as a matrix.
-Usage: tensor T, or some of its values: tensor T[0], tensor T[0,:,3], tensor T[:,2:5], tensor T[-1].
-T is any expression that is a Tensor or a pointer to one. Long axes show their first and last values."""
+Usage: tensor T, or some of its values: tensor T[0], tensor T[0,:,3],
+tensor T[:,2:5], tensor T[-1]. T is any expression that is a Tensor or a pointer
+to one. Long axes show their first and last values."""
     tensor, chosen = tensor_and_slice(argument, "tensor")
     values, shape, label = view(tensor, tensor.values(), chosen)
     title = f"{tensor.called}{label} {shape_text(shape)} of {tensor.shape_text()}" if label else f"{tensor.title()}\n    {tensor.stats()}"
@@ -88,9 +89,10 @@ Usage: grad T, or some of its values: grad T[0,:,3]."""
 
 @command("tape")
 def tape_command(argument):
-    """Show this thread's tape, one line per node in the order of recording.
-Usage: tape, or tape 12 for node 12 with its inputs, or tape T for the node that made tensor T.
-|dL/dy| is the L2 norm of the gradient of the node's output, if it has one now."""
+    """Show this thread's tape, a line per node in order of recording.
+Usage: tape, or tape 12 for node 12 with its inputs, or tape T for the node that
+made tensor T. |dL/dy| is the L2 norm of the gradient of the node's output, if
+it has one now."""
     if not argument:
         say(tape_text(current_tape()))
     elif argument.isdigit():
@@ -141,7 +143,8 @@ def node_text(node):
 @command("module")
 def module_command(argument):
     """Show the tree of modules and parameters below a module.
-Usage: module M, where M is a Module or a struct that begins with one: module block, module gpt, module &net->layers[0]."""
+Usage: module M, where M is a Module or a struct that begins with one:
+module block, module gpt, module &net->layers[0]."""
     if not argument:
         raise gdb.GdbError("module: name a module, as in module block, module gpt->h[0].attn")
     value = gdb.parse_and_eval(argument)

@@ -78,9 +78,11 @@ def last_loss(tape):
 
 @command("paths")
 def paths_command(argument):
-    """Split the gradient at the start of each sublayer exactly by the number of sublayers it has passed.
-Usage: paths for the last single value on the tape, or paths LOSS. Each row is a start: the L2 norm of the gradient there, its mean length, and
-the share of each length k, of the sum of their norms. The program walks back over its tape once per length; no gradient changes."""
+    """Split each sublayer's gradient by the number of sublayers passed.
+Usage: paths for the last single value on the tape, or paths LOSS. A row is the
+start of a sublayer: the L2 norm of the gradient there, its mean length, and the
+share of each length k, of the sum of their norms. The program walks back over
+its tape once per length; no gradient changes."""
     require_running()
     tape = current_tape()
     stream = Stream(tape)
@@ -111,9 +113,12 @@ def release(pointer):
 
 @command("jacobian")
 def jacobian_command(argument):
-    """Show the mean squared singular value of the Jacobian from the start of each sublayer to the end of the residual stream.
-Usage: jacobian, or jacobian Y, X for dY/dX of any two tensors on the tape (X may be a leaf). 1 keeps the size of gradients on average. Exact for a
-Y of up to 1024 values, by one walk back over the tape for each; otherwise estimated from 64 walks. No gradient changes."""
+    """Show how each sublayer's Jacobian changes the size of gradients.
+Usage: jacobian for the Jacobians from the start of each sublayer to the end of
+the residual stream, or jacobian Y, X for dY/dX of any two tensors on the tape
+(X may be a leaf). Shown is the mean squared singular value: 1 keeps the size on
+average. Exact for a Y of up to 1024 values, by one walk back over the tape for
+each; otherwise estimated from 64 walks. No gradient changes."""
     require_running()
     if argument:
         y, _, x = (part.strip() for part in argument.partition(","))

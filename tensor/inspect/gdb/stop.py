@@ -44,8 +44,9 @@ class OpBreakpoint(gdb.Breakpoint):
 @command("break-op", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_SYMBOL)
 def break_op(argument):
     """Stop where an operation begins.
-Usage: break-op softmax, or in one module only: break-op softmax h.3.attn. up then shows the line that called it.
-info breakpoints lists it, delete removes it."""
+Usage: break-op softmax, or in one module only: break-op softmax h.3.attn.
+up then shows the line that called it. info breakpoints lists it, delete removes
+it."""
     words = argument.split()
     if not 1 <= len(words) <= 2:
         raise gdb.GdbError("break-op: name an operation, as in break-op softmax, break-op linear h.3.mlp")
@@ -96,8 +97,10 @@ def names_of(node):
 @command("break-backward", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE)
 def break_backward(argument):
     """Stop before the backward of a node.
-Usage: break-backward 12 for a node's number, or a tensor's name, a module or an operation: break-backward h.3.attn.out,
-break-backward h.3.attn, break-backward softmax. grad node->output then shows the gradient that has arrived."""
+Usage: break-backward 12 for a node's number, or a tensor's name, a module or an
+operation: break-backward h.3.attn.out, break-backward h.3.attn,
+break-backward softmax. grad node->output then shows the gradient that has
+arrived."""
     if len(argument.split()) != 1:
         raise gdb.GdbError("break-backward: name a node's number, a tensor, a module or an operation, as in break-backward 12")
     try:
@@ -115,8 +118,10 @@ break-backward h.3.attn, break-backward softmax. grad node->output then shows th
 
 @command("break-nan", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE, {"": "none"})
 def break_nan(argument):
-    """Stop at the first operation whose result or gradient is NaN or infinite, on the line that called it.
-Turns on the library's watch (GPTAPE_NAN=stop), now and for the next run. -inf in masked scores does not count."""
+    """Stop at the first NaN or infinity, on the line that caused it.
+That line called the operation whose result or gradient is NaN or infinite.
+Turns on the library's watch (GPTAPE_NAN=stop), now and for the next run. -inf in
+masked scores does not count."""
     gdb.execute("set environment GPTAPE_NAN stop", to_string=True)
     if is_running():
         gdb.execute("call (void) nan_watch(1)", to_string=True)
