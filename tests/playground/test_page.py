@@ -114,7 +114,7 @@ class SettingTest(PageCase):
     def test_slider_changes_depth_address_and_conclusion(self):
         self.load()
         before = self.finding()
-        slider = self.one("input[aria-label='Depth, slider']")
+        slider = self.one("input[aria-label='Depth, typical values']")
         slider.send_keys(Keys.ARROW_RIGHT)
         self.settle()
         depth = self.labeled("Depth").get_attribute("value")

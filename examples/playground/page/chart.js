@@ -56,7 +56,8 @@ function logScale(values, top, bottom) {
     const [low, high] = [least - margin, most + margin];
     const hasZero = values.includes(0);
     const scale = scaleLinear([low, high], [hasZero ? bottom - 22 : bottom, top]);
-    const ticks = wholeTicks(scale, (bottom - top) / 42).map((tick) => ({y: scale(tick), text: power(tick)}));
+    const decades = wholeTicks(scale, (bottom - top) / 42);
+    const ticks = decades.map((tick) => ({y: scale(tick), text: high - low < 3 ? number(10 ** tick, 1) : power(tick)}));
     if (high - low < 3) {
         for (let decade = Math.floor(low); decade <= high; decade++) {
             for (const tick of [decade + Math.log10(2), decade + Math.log10(5)].filter((at) => at > low && at < high)) {

@@ -11,7 +11,7 @@ function numberControl({name, field, state, id, label, change}) {
     const error = el('p.error', {id: `${id}-error`, hidden: true});
     const count = field.kind === 'count' ? {type: 'number', inputmode: 'numeric', min: least, max: most, step: 1} : {type: 'text', inputmode: 'decimal'};
     const box = el('input', {...count, id, value: state[name], 'aria-describedby': error.id, oninput: () => take(box.value)});
-    const slider = stops.length === 0 ? null : el('input', {type: 'range', min: 0, max: stops.length - 1, step: 1, 'aria-label': `${field.label}, slider`, oninput: () => {
+    const slider = stops.length === 0 ? null : el('input', {type: 'range', min: 0, max: stops.length - 1, step: 1, 'aria-label': `${field.label}, typical values`, oninput: () => {
         box.value = stops[slider.value];
         take(box.value);
     }});

@@ -46,13 +46,13 @@ export class Flow extends View {
         const names = armNames(this.shown.rules);
         const series = names.map((_, arm) => this.result.layers(arm, name, relative));
         const axis = relative ? `${metric.axis}, relative to the last` : metric.axis;
+        this.conclude(this.words(names), this.notes(names));
         this.main.show({
             title: relative ? `${metric.label}, relative to the last ${this.word}` : metric.label,
-            alt: `Line chart: ${axis}, by ${this.word}, for ${names.join(' and ')}. ${this.finding.textContent}`,
+            alt: `Line chart: ${axis}, by ${this.word}. Networks: ${names.join('; ')}. ${this.finding.textContent}`,
             ...this.lines(`${axis}: median, and quartiles in parentheses`, {names, series, linear: metric.linear, yLabel: axis}),
         });
         this.drawSplit(names);
-        this.conclude(this.words(names), this.notes(names));
     }
 
     // A chart of lines by layer, and its values: medians for the reader, quartiles in the table.
@@ -61,7 +61,7 @@ export class Flow extends View {
         const cell = ({low, median, high, n} = {}) => (n > 1 ? `${number(median, 3)} (${number(low, 3)} to ${number(high, 3)})` : number(median, 3));
         return {
             caption, unit: this.word, columns: names, count: series[0].length,
-            draw: (svg, width) => lineChart(svg, width, {...chart, xLabel: `${this.word} (← the gradient's way)`}),
+            draw: (svg, width) => lineChart(svg, width, {...chart, xLabel: `${this.word} (the gradient comes from the right)`}),
             cells: (layer) => series.map((points) => cell(points[layer])),
             describe: (layer) => names.map((name, i) => `${name}: ${number(series[i][layer]?.median, 3)}`),
         };
@@ -79,7 +79,7 @@ export class Flow extends View {
             series.forEach((points) => points.pop());
         }
         this.split.show({
-            title: `Which way did it come? (${names[arm]})`,
+            title: `Which path did it take? (${names[arm]})`,
             alt: `Line chart: the gradient that arrived by the shortcut and by the branch, by ${this.word}, ${names[arm]}.`,
             ...this.lines('L2 norm of the gradient that arrived: median, and quartiles in parentheses',
                           {names: ['by the shortcut', 'by the branch'], styles: [2, 3], series, bands: false, yLabel: 'size (L2) of dL/dx that arrived'}),
@@ -104,7 +104,7 @@ export class Flow extends View {
         const [first, second] = names.map((_, arm) => this.result.at(arm, middle, 'query_key').median);
         const [one, other] = names.map((_, arm) => this.result.at(arm, this.result.n_layer - 1, 'cosine').median);
         return `Halfway, the query and key gradients ${phrase(names[0])} are ${compared(first / second, `those ${phrase(names[1])}`).replace(/^is /, '')}; `
-               + `the tokens' cosine at the end is ${number(one)} against ${number(other)}.`;
+               + `after the last block, the mean cosine between tokens is ${number(one)} ${phrase(names[0])}, ${number(other)} ${phrase(names[1])} (1: all the same).`;
     }
 
     notes(names) {

@@ -18,7 +18,7 @@ export function tex(rule) {
 export function formula(text) {
     const span = document.createElement('span');
     span.className = 'formula';
-    katex.render(text, span, {output: 'mathml', throwOnError: false});
+    katex.render(text, span, {output: 'mathml', throwOnError: false, strict: false});
     requestAnimationFrame(() => {
         if (span.scrollWidth > span.clientWidth) {
             span.tabIndex = 0;  // so that the keyboard can scroll it

@@ -54,7 +54,7 @@ export class Paths extends View {
         const names = armNames(this.shown.rules);
         const atInput = this.paths.map((arm) => sharesOf(arm, 0));
         this.bars.show({
-            alt: `Bars: the share of each path length in the gradient at the input, for ${names.join(' and ')}.`,
+            alt: `Bars: the share of each path length in the gradient at the input. Networks: ${names.join('; ')}.`,
             draw: (svg, width) => barChart(svg, width, {names, series: atInput, xLabel: `path length: ${this.word}s passed`, yLabel: 'share of the gradient'}),
             caption: 'Share of each path length in the gradient at the input', unit: 'length', columns: names, count: atInput[0].length,
             cells: (k) => atInput.map((shares) => percent(shares[k] ?? 0)),

@@ -35,8 +35,8 @@ export const fields = {
     causal: {kind: 'switch', label: 'Causal mask', net: 'gpt', default: 'on'},
     'same-dy': {kind: 'flag', label: 'Same gradient at every output', in: ['flow'], default: ''},
     steps: {kind: 'count', label: 'Steps', unit: 'step', stops: [20, 50, 100, 150, 200, 300, 500], most: 1000, in: ['train'], default: 150},
-    task: {kind: 'choice', label: 'It learns', choices: ['the built-in text', 'to copy', 'my text'], net: 'gpt', in: ['train'],
-           default: 'the built-in text', options: taskOptions},
+    task: {kind: 'choice', label: 'Training data', choices: ['the built-in text', 'to copy', 'my text'], names: ['built-in text', 'rows to copy', 'my text'],
+           net: 'gpt', in: ['train'], default: 'the built-in text', options: taskOptions},
     text: {kind: 'text', label: 'My text', net: 'gpt', in: ['train'], default: 'To be, or not to be, that is the question: ',
            when: ['task', 'my text'], options: () => []},
     lr: {kind: 'number', label: 'Learning rate', least: 1e-6, most: 1, in: ['train'], default: 0.003},
@@ -110,7 +110,8 @@ export function parse(name, text, state) {
     const most = limitOf(field, state.view);
     const whole = field.kind === 'number' || Number.isInteger(value);
     if (text.trim() === '' || !whole || !(value >= least && value <= most)) {
-        return {error: `${field.label}: '${text}' is not ${field.kind === 'number' ? 'a number' : 'an integer'} between ${least} and ${most}`};
+        const range = `${field.kind === 'number' ? 'a number' : 'an integer'} between ${least} and ${most}`;
+        return {error: `${field.label}: ${text.trim() === '' ? `missing (expected ${range})` : `'${text}' is not ${range}`}`};
     }
     if (field.multiple && value % state[field.multiple] !== 0) {
         return {error: `${field.label}: ${value} is not a multiple of ${state[field.multiple]}, the number of heads`};

@@ -17,7 +17,7 @@ function letterOf({op, inputs}, k) {
 export function explain(tape, {phase, index}) {
     const node = tape.nodes[index];
     if (phase === 'start') {
-        return 'Press Next. Dashed arcs are shortcuts around a layer.';
+        return 'Press Next.';
     }
     if (phase === 'backward' && node.shortcut >= 0) {
         const size = number(norm(tape.tensors[node.output].grad), 3);

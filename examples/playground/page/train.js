@@ -45,7 +45,7 @@ export class Train extends View {
         this.arrived = this.state.rules.map(() => []);
         this.shown = structuredClone(this.state);
         this.loss.node.hidden = false;
-        this.conclude('Training: watch which loss stops falling.');
+        this.conclude('Watch which loss stops falling.');
         await this.start();
     }
 
@@ -82,7 +82,7 @@ export class Train extends View {
         const names = armNames(this.shown.rules);
         const series = arrived.map((steps) => steps.map(({loss}) => ({low: loss, median: loss, high: loss, n: 1})));
         this.loss.show({
-            alt: `Line chart: loss by step, for ${names.join(' and ')}.`,
+            alt: `Line chart: loss by step. Networks: ${names.join('; ')}.`,
             draw: (svg, width) => lineChart(svg, width, {names, series, linear: true, yLabel: 'loss', xLabel: 'step', count: this.shown.steps + 1}),
             caption: 'Loss by step', unit: 'step', columns: names, count: series[0].length,
             cells: (step) => series.map((points) => number(points[step]?.median, 4)),

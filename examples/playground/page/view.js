@@ -93,7 +93,7 @@ export class View {
     }
 
     changed() {
-        this.command.textContent = toCommand(this.state);
+        fill(this.command, toCommand(this.state).split(/ (?=--)/).flatMap((part) => [el('span', part), ' ']));
         this.page.changed(this.state);
         this.follow();
     }
