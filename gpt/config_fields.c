@@ -32,7 +32,7 @@ const ConfigField gpt_fields[] = {
     {SWITCH(shortcut), .standard = "on", .help = "shortcuts around attention and feed-forward"},
     {CHOICE(norm, norm_name, NORM_COUNT), .standard = "pre", .help = "position of the LayerNorms"},
     {FIELD(residual, FIELD_TEXT), .set = set_residual, .standard = "", .argument = "RULE",
-     .help = "residual rule of each sublayer, by name or spelled out, instead of --shortcut and --norm: keel, 'h + f(norm(h))'"},
+     .help = "residual rule of each sublayer, by name or as a formula, instead of --shortcut and --norm: keel, 'h + f(norm(h))'"},
     {CHOICE(final_norm, final_norm_name, FINAL_NORM_COUNT), .standard = "auto",
      .help = "norm before the output head (auto: if the rule has norms and does not end with one)"},
     {SWITCH(causal), .standard = "on", .help = "a position attends only to itself and to earlier positions"},

@@ -19,7 +19,7 @@ struct cJSON *json_parse(const char *text, size_t n, const char *file, Error *er
     size_t place = (size_t)(stopped - text);
     bool in_string = place > 0 && place < n && text[place - 1] == '"' && strchr(text + place, '"') == NULL;
     if (json == NULL && (place >= n || in_string)) {
-        error_set(error, "%s: its JSON of %zu byte%s has no end; is it cut off?", file, n, plural((double)n));
+        error_set(error, "%s: its JSON of %zu byte%s has no end; is the file truncated?", file, n, plural((double)n));
     } else if (json == NULL) {
         error_set(error, "%s: can't be read as JSON from byte %zu of %zu on", file, place + 1, n);
     }

@@ -11,7 +11,7 @@ bool memory_check(double bytes, const char *what, Error *error)
     enum { SMALL = 1 << 20 }; // reading the system's files takes longer than a small allocation, which reports its own failure
     double available = bytes <= SMALL ? INFINITY : memory_available();
     return bytes <= available
-        || error_set(error, "%s: needs %s of memory, and this machine has %s available; take a smaller configuration", what, BYTES_STRING(bytes),
+        || error_set(error, "%s: needs %s of memory, and this machine has %s available; choose a smaller configuration", what, BYTES_STRING(bytes),
                      BYTES_STRING(available));
 }
 

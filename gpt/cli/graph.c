@@ -10,7 +10,7 @@
 static const OptionRow network_rows[] = {
     {"net", "mlp|gpt", "gpt", "a GPT, or mlp, the book's deep network"},
     {"shortcut", "on|off", NULL, "with shortcuts or without (default on; with --model as it was saved)"},
-    {"residual", "RULE", NULL, "residual rule of each sublayer instead, by name or spelled out"},
+    {"residual", "RULE", NULL, "residual rule of each sublayer instead, by name or as a formula"},
     {0},
 };
 
@@ -39,7 +39,7 @@ const CommandHelp graph_help = {
     .summary = "drawing of one step's tape: operations, modules, shapes, shortcuts, gradients",
     .about = "Draws the tape of one step, forward and backward, through Graphviz: a box for each operation, with its parameters, in the\n"
              "frame of its module; an arrow for each tensor, with its shape, as wide as the gradient that came back along it. Shortcuts\n"
-             "are orange. The numbers are L2 norms. Drawn are at most 400 operations; --module picks some of a large network.",
+             "are orange. The numbers are L2 norms. At most 400 operations are drawn; --module picks some of a large network.",
     .examples = "  gptape graph --out gpt.svg\n"
                 "  gptape graph --n-layer 1 --module h.0 --direction LR --out block.svg\n"
                 "  gptape graph --module h.0.attn --stepwise on --out attention.png\n"

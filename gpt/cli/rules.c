@@ -13,7 +13,7 @@ const CommandHelp rules_help = {
     .name = "rules",
     .summary = "residual rules: the named ones, and one with its modules and a drawing",
     .operand = "[RULE]",
-    .about = "Lists the named residual rules. With a RULE, by name or spelled out, shows that one: its formula, its source, and the\n"
+    .about = "Lists the named residual rules. With a RULE, by name or as a formula, shows that one: its formula, its source, and the\n"
              "modules of one block with it. Every command that creates a GPT takes a rule with --residual.",
     .examples = "  gptape rules\n"
                 "  gptape rules keel --out keel.svg\n"

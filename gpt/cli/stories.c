@@ -24,9 +24,9 @@ const CommandHelp stories_help = {
     .name = "stories",
     .summary = "small stories to train on, and the share of well-formed sentences in a text",
     .about = "Prints small random stories in correct English, from a grammar: the default training text of gptape train.\n\n"
-             "With --check it reads text from stdin and counts how many of its sentences are the grammar's, word for word, with\n"
-             "he or she, a or an, was or were as they must be; and how many of its stories (up to an empty line) are the grammar's\n"
-             "as a whole, with one plot and the same names from the beginning to the end. The first sentences that are not are shown.",
+             "With --check it reads text from stdin and counts the sentences that the grammar can produce, word for word, with the\n"
+             "right he or she, a or an, was or were; and the stories (separated by empty lines) that it can produce as a whole, with\n"
+             "one plot and the same names throughout. The first sentences that it cannot produce are shown.",
     .examples = "  gptape stories\n"
                 "  gptape stories --count 1 --seed 7\n"
                 "  gptape stories --bytes 1000000 > stories.txt\n"

@@ -166,10 +166,10 @@ static bool read_config(const Keys *keys, GPTConfig *config)
     Error inner;
     *config = (GPTConfig){0};
     if (!cJSON_IsObject(keys->json)) {
-        return error_set(keys->error, "%s: not a JSON object (expected one like {\"model_type\": \"gpt2\"})", keys->path);
+        return error_set(keys->error, "%s: not a JSON object (expected one such as {\"model_type\": \"gpt2\"})", keys->path);
     }
     if (own.json != NULL && !cJSON_IsObject(own.json)) {
-        return key_error(keys, OWN_KEY, "not an object (expected one like {\"shortcut\": false})");
+        return key_error(keys, OWN_KEY, "not an object (expected one such as {\"shortcut\": false})");
     }
     if (find(&own, "residual") != NULL && (find(&own, "shortcut") != NULL || find(&own, "norm") != NULL)) {
         return key_error(&own, "residual", "set together with shortcut or norm (expected one of them: they are short for rules)");

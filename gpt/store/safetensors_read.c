@@ -44,7 +44,7 @@ __attribute__((format(printf, 4, 5))) static bool array_error(const Safetensors 
 static bool read_dtype(const Safetensors *file, const cJSON *json, StoredArray *array, Error *error)
 {
     if (!cJSON_IsString(json)) {
-        return array_error(file, array, error, "has no dtype, like \"F32\"");
+        return array_error(file, array, error, "missing dtype (expected one such as \"F32\")");
     }
     for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
         if (strcmp(json->valuestring, dtype_name((Dtype)dtype)) == 0) {
@@ -59,7 +59,7 @@ static bool read_dtype(const Safetensors *file, const cJSON *json, StoredArray *
 static bool read_shape(const Safetensors *file, const cJSON *json, StoredArray *array, Error *error)
 {
     if (!cJSON_IsArray(json)) {
-        return array_error(file, array, error, "has no shape, like [2, 3]");
+        return array_error(file, array, error, "missing shape (expected one such as [2, 3])");
     }
     bool empty = false;
     double count = 1;
@@ -91,13 +91,13 @@ static bool read_offsets(const Safetensors *file, const cJSON *json, uint64_t da
     int64_t begin = whole_number(cJSON_GetArrayItem(json, 0));
     int64_t end = whole_number(cJSON_GetArrayItem(json, 1));
     if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) != 2 || begin < 0 || end < 0) {
-        return array_error(file, array, error, "has no data_offsets, two whole numbers like [0, 24]");
+        return array_error(file, array, error, "missing data_offsets (expected two integers such as [0, 24])");
     }
     if (begin > end) {
         return array_error(file, array, error, "ends at %lld, before it begins at %lld", (long long)end, (long long)begin);
     }
     if ((uint64_t)end > data) {
-        return array_error(file, array, error, "ends at byte %lld of the data, which has %llu; is the file cut off?", (long long)end,
+        return array_error(file, array, error, "ends at byte %lld of the data, which has %llu; is the file truncated?", (long long)end,
                            (unsigned long long)data);
     }
     if ((uint64_t)(end - begin) != array->bytes) {
@@ -246,7 +246,7 @@ static bool header_length(const Safetensors *file, uint64_t size, uint64_t *leng
 {
     unsigned char bytes[LENGTH_BYTES];
     if (size < LENGTH_BYTES) {
-        return error_set(error, "%s: has %llu byte%s; a safetensors file begins with the 8 of its header's length", file->path,
+        return error_set(error, "%s: has %llu byte%s; a safetensors file begins with 8 bytes, its header's length", file->path,
                          (unsigned long long)size, plural((double)size));
     }
     if (!read_bytes(file, 0, LENGTH_BYTES, bytes, error)) {
@@ -255,7 +255,7 @@ static bool header_length(const Safetensors *file, uint64_t size, uint64_t *leng
     memcpy(length, bytes, sizeof *length);
     if (*length > size - LENGTH_BYTES) {
         return error_set(error,
-                         "%s: its header of %llu byte%s would go beyond the file's %llu; is it cut off, or no "
+                         "%s: its header of %llu byte%s would go beyond the file's %llu; is it truncated, or not a "
                          "safetensors file?",
                          file->path, (unsigned long long)*length, plural((double)*length), (unsigned long long)size);
     }

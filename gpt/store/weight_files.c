@@ -132,7 +132,7 @@ bool weights_check(Found found, Shape shape, Error *error)
 {
     const StoredArray *array = found.array;
     if (!stored_has_shape(array, shape)) {
-        return error_set(error, "%s: tensor %.*s: has shape %s, but config.json asks for %s", found.file->path, NAME_SHOWN, array->name,
+        return error_set(error, "%s: tensor %.*s: has shape %s (expected %s by config.json)", found.file->path, NAME_SHOWN, array->name,
                          STORED_SHAPE(array), SHAPE_STRING(shape));
     }
     return dtype_is_float(array->dtype)
@@ -143,7 +143,7 @@ bool weights_check(Found found, Shape shape, Error *error)
 bool weights_need(Weights *weights, const char *name, Shape shape, Found *found, Error *error)
 {
     if (!weights_find(weights, name, found)) {
-        return error_set(error, "%s: tensor %s: is missing, and config.json asks for it",
+        return error_set(error, "%s: tensor %s: missing (expected by config.json)",
                          weights->n_files == 1 ? weights->files[0].path : weights->folder, name);
     }
     return weights_check(*found, shape, error);
@@ -179,8 +179,8 @@ bool weights_check_no_other(const Weights *weights, Error *error)
         }
     }
     if (others > 1) {
-        return error_set(error, "%s: tensor %.*s and %d more: are not part of the model that config.json asks for", where->path, NAME_SHOWN, first,
+        return error_set(error, "%s: tensor %.*s and %d more: are not part of the model that config.json describes", where->path, NAME_SHOWN, first,
                          others - 1);
     }
-    return others == 0 || error_set(error, "%s: tensor %.*s: is not part of the model that config.json asks for", where->path, NAME_SHOWN, first);
+    return others == 0 || error_set(error, "%s: tensor %.*s: is not part of the model that config.json describes", where->path, NAME_SHOWN, first);
 }

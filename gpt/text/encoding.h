@@ -202,7 +202,7 @@ bool cache_add(FILE *file, CacheHeader *header, int *ids, size_t n); // ids are 
 bool cache_end(FILE *file, CacheHeader *header);
 
 // Gives a file of tokens to the data set, which owns it then, if it was made as wanted says and every byte of it is as it was written.
-// Otherwise false and an error such as "is cut off".
+// Otherwise false and an error such as "is truncated".
 bool cache_take(FILE *file, const CacheHeader *wanted, int vocab_size, Dataset *dataset, Error *error);
 
 bool tokenizer_not_utf8(char byte, size_t at, Error *error); // sets the error and returns false

@@ -92,7 +92,7 @@ static bool read_header(FILE *file, const CacheHeader *wanted, CacheHeader *head
     bool whole = fstat(fileno(file), &status) == 0 && (uint64_t)status.st_size >= sizeof *header;
     uint64_t bytes = whole ? (uint64_t)status.st_size - sizeof *header : 0;
     if (!whole || bytes % header->id_bytes != 0 || bytes / header->id_bytes != header->n_tokens) {
-        return error_set(error, "is cut off, or has data after its end");
+        return error_set(error, "is truncated, or has data after its end");
     }
     return true;
 }

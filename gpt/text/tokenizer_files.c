@@ -95,7 +95,7 @@ static Tokenizer *chars_from(const char *path, const cJSON *alphabet, Error *err
 {
     int count = cJSON_GetArraySize(alphabet);
     if (!cJSON_IsArray(alphabet) || count == 0) {
-        error_set(error, "%s: has no alphabet, code points like [10, 32, 65]", path);
+        error_set(error, "%s: missing alphabet (expected code points such as [10, 32, 65])", path);
         return NULL;
     }
     AUTO_FREE char *text = memory_allocate(4 * (size_t)count, "an alphabet");

@@ -91,7 +91,7 @@ static bool take_merges(const char *path, const cJSON *merges, Source *source, E
     }
     char *text = writer_end(writer);
     *source = (Source){.path = memory_copy_text(path), .text = text, .n = strlen(text)};
-    return pairs || error_set(error, "%s: its model has no merges, pairs like [\"h\", \"e\"]", path);
+    return pairs || error_set(error, "%s: its model has no merges (expected pairs such as [\"h\", \"e\"])", path);
 }
 
 bool tokenizer_json_read(const Source *whole, cJSON **vocabulary, Source *merges, Error *error)
@@ -103,7 +103,7 @@ bool tokenizer_json_read(const Source *whole, cJSON **vocabulary, Source *merges
     }
     *vocabulary = cJSON_DetachItemFromObjectCaseSensitive(model, "vocab");
     if (!cJSON_IsObject(*vocabulary)) {
-        return error_set(error, "%s: its model has no vocab, tokens and ids like {\"!\": 0}", whole->path);
+        return error_set(error, "%s: its model has no vocab (expected tokens and ids such as {\"!\": 0})", whole->path);
     }
     return take_merges(whole->path, json_member(model, "merges"), merges, error);
 }

@@ -62,7 +62,7 @@ static bool read_tokens(const Source *source, const cJSON *json, Tokens *tokens,
 {
     int n = cJSON_GetArraySize(json);
     if (!cJSON_IsObject(json) || n == 0) {
-        return error_set(error, "%s: expected a JSON object of tokens and ids, like {\"!\": 0}", source->path);
+        return error_set(error, "%s: not a JSON object of tokens and ids (expected one such as {\"!\": 0})", source->path);
     }
     AUTO_FREE cJSON **entries = memory_allocate_zeroed((size_t)n, sizeof(cJSON *), "the tokens");
     tokens_init(tokens, n, source->n);
@@ -157,7 +157,7 @@ static bool check_all_made(const Reading *reading)
         const char *token = tokens_get(reading->tokens, id, &n);
         bool special = n > 2 && token[0] == '<' && token[n - 1] == '>'; // such as <|endoftext|>: not made by merges
         if (!reading->made[id] && !special) {
-            return error_set(reading->error, "%s: no line makes token %d of the vocabulary; is the file cut off?", reading->source->path, id);
+            return error_set(reading->error, "%s: no line makes token %d of the vocabulary; is the file truncated?", reading->source->path, id);
         }
     }
     return true;

@@ -11,11 +11,11 @@
 enum { BUILD, KERNELS, SETTINGS, TEXT, WEIGHTS, FINGERPRINTS };
 
 static const char *const differs[FINGERPRINTS] = {
-    [BUILD] = "another program than rank 0 (expected the same build on every machine)",
-    [KERNELS] = "other kernels than rank 0 (expected the same kind of processor, and the same --precision and GPTAPE_KERNELS)",
-    [SETTINGS] = "other settings than rank 0 (expected the same options, also the same seed)",
-    [TEXT] = "another text or other ids than rank 0 (expected the same data on every machine)",
-    [WEIGHTS] = "other weights than rank 0 (expected the same model, or the same checkpoint)",
+    [BUILD] = "a different program from rank 0's (expected the same build on every machine)",
+    [KERNELS] = "different kernels from rank 0's (expected the same kind of processor, and the same --precision and GPTAPE_KERNELS)",
+    [SETTINGS] = "different settings from rank 0's (expected the same options, also the same seed)",
+    [TEXT] = "a different text or ids from rank 0's (expected the same data on every machine)",
+    [WEIGHTS] = "different weights from rank 0's (expected the same model, or the same checkpoint)",
 };
 
 static uint64_t hash_text(uint64_t hash, const char *text)

@@ -126,7 +126,7 @@ typedef struct Trainer {
     GPT *gpt;         // its own
     Dataset *data;    // its own; NULL without a text
     ParameterList parameters;
-    AdamW adamw;      // adamw.step: steps made so far
+    AdamW adamw;      // adamw.step: steps done so far
     Reducer *reducer; // its own; NULL: REDUCE_PLAIN, or REDUCE_FAST on one rank
     Random random;    // draws the rows: its state is the position in the data
     int *ids;         // (B, T), the batch that goes through the model

@@ -61,12 +61,12 @@ static const Spoiled folders[] = {
     {"rm m/model.safetensors && echo '{\"weight_map\": {\"w\": \"../w\"}}' > m/model.safetensors.index.json",
      "m/model.safetensors.index.json: tensor w: is in none of this folder's files"},
     {"rm m/model.safetensors && echo '[' > m/model.safetensors.index.json",
-     "m/model.safetensors.index.json: its JSON of 2 bytes has no end; is it cut off?"},
+     "m/model.safetensors.index.json: its JSON of 2 bytes has no end; is the file truncated?"},
     {"printf . | dd of=m/model.safetensors bs=1 seek=7 conv=notrunc",
-     "m/model.safetensors: its header of 3314649325744687544 bytes would go beyond the file's 10400; is it cut off, or no "
+     "m/model.safetensors: its header of 3314649325744687544 bytes would go beyond the file's 10400; is it truncated, or not a "
      "safetensors file?"},
     {"head -c 5000 hf/f32/model.safetensors > m/model.safetensors",
-     "m/model.safetensors: tensor transformer.h.0.mlp.c_proj.weight: ends at byte 3488 of the data, which has 2504; is the file cut off?"},
+     "m/model.safetensors: tensor transformer.h.0.mlp.c_proj.weight: ends at byte 3488 of the data, which has 2504; is the file truncated?"},
 };
 
 START_TEST(a_folder_without_its_files)
@@ -78,22 +78,22 @@ END_TEST
 
 // Each changes config.json by sed.
 static const Spoiled configs[] = {
-    {"s/\"n_embd\": 8/\"n_embd\": 16/", "m/model.safetensors: tensor transformer.wte.weight: has shape (19, 8), but config.json asks for (19, 16)"},
+    {"s/\"n_embd\": 8/\"n_embd\": 16/", "m/model.safetensors: tensor transformer.wte.weight: has shape (19, 8) (expected (19, 16) by config.json)"},
     {"s/\"vocab_size\": 19/\"vocab_size\": 20/",
-     "m/model.safetensors: tensor transformer.wte.weight: has shape (19, 8), but config.json asks for (20, 8)"},
+     "m/model.safetensors: tensor transformer.wte.weight: has shape (19, 8) (expected (20, 8) by config.json)"},
     {"s/\"n_positions\": 8/\"n_positions\": 1024/",
-     "m/model.safetensors: tensor transformer.wpe.weight: has shape (8, 8), but config.json asks for (1024, 8)"},
-    {"s/\"n_layer\": 2/\"n_layer\": 3/", "m/model.safetensors: tensor h.2.attn.c_attn.weight: is missing, and config.json asks for it"},
+     "m/model.safetensors: tensor transformer.wpe.weight: has shape (8, 8) (expected (1024, 8) by config.json)"},
+    {"s/\"n_layer\": 2/\"n_layer\": 3/", "m/model.safetensors: tensor h.2.attn.c_attn.weight: missing (expected by config.json)"},
     {"s/\"n_layer\": 2/\"n_layer\": 1/",
-     "m/model.safetensors: tensor transformer.h.1.attn.c_attn.bias and 11 more: are not part of the model that config.json asks for"},
+     "m/model.safetensors: tensor transformer.h.1.attn.c_attn.bias and 11 more: are not part of the model that config.json describes"},
     {"s/\"n_layer\": 2/\"n_layer\": 2000000000/",
-     "m/model.safetensors: tensor h.1999999999.attn.c_attn.weight: is missing, and config.json asks for it"},
+     "m/model.safetensors: tensor h.1999999999.attn.c_attn.weight: missing (expected by config.json)"},
     {"s/\"n_inner\": null/\"n_inner\": 16/",
-     "m/model.safetensors: tensor transformer.h.1.mlp.c_fc.weight: has shape (8, 32), but config.json asks for (8, 16)"},
+     "m/model.safetensors: tensor transformer.h.1.mlp.c_fc.weight: has shape (8, 32) (expected (8, 16) by config.json)"},
     {"s/\"n_inner\": null/\"n_inner\": 20/",
      "m/config.json: n_inner: 20 is not a multiple of n_embd 8; other feed-forward widths are not supported"},
     {"s/\"tie_word_embeddings\": true/\"tie_word_embeddings\": false/",
-     "m/model.safetensors: tensor lm_head.weight: is missing, and config.json asks for it"},
+     "m/model.safetensors: tensor lm_head.weight: missing (expected by config.json)"},
     {"s/\"n_head\": 2/\"n_head\": 3/", "m/config.json: n_embd: 8 is not a multiple of n_head 3 (try 6 or 9)"},
     {"s/\"n_head\": 2/\"n_head\": 0/", "m/config.json: n_head: '0' is not an integer between 1 and 2147483647"},
     {"s/\"n_head\": 2/\"n_head\": 2.5/", "m/config.json: n_head: '2.5' is not an integer between 1 and 2147483647"},
@@ -120,21 +120,21 @@ static const Spoiled configs[] = {
     {"s/\"vocab_size\": 19/\"n_head\": 3, \"vocab_size\": 19, \"n_head\": 3/",
      "m/config.json: n_embd: 8 is not a multiple of n_head 3 (try 6 or 9)"},
     {"s/\"use_cache\": true/\"hidden_size\": 16/", "m/config.json: hidden_size: differs from n_embd, which means the same"},
-    {"s/\"n_layer\": 2/\"num_hidden_layers\": 3/", "m/model.safetensors: tensor h.2.attn.c_attn.weight: is missing, and config.json asks for it"},
+    {"s/\"n_layer\": 2/\"num_hidden_layers\": 3/", "m/model.safetensors: tensor h.2.attn.c_attn.weight: missing (expected by config.json)"},
     {"s/\"embd_pdrop\": 0.1/\"embd_pdrop\": 1.5/", "m/config.json: embd_pdrop: '1.5' is not a number between 0 and 0.999999"},
     {"s/\"attn_pdrop\": 0.1/\"attn_pdrop\": \"0\"/", "m/config.json: attn_pdrop: wrong type (expected a number)"},
     {"s/\"tie_word_embeddings\": true/\"tie_word_embeddings\": 1/", "m/config.json: tie_word_embeddings: wrong type (expected true or false)"},
     {"s/\"use_cache\": true/\"gptape\": {\"shortcut\": \"off\"}/", "m/config.json: gptape: shortcut: wrong type (expected true or false)"},
     {"s/\"use_cache\": true/\"gptape\": {\"norm\": \"past\"}/", "m/config.json: gptape: norm: 'past' is unknown (expected pre, post or none)"},
     {"s/\"use_cache\": true/\"gptape\": {\"experts\": 8}/", "m/config.json: gptape: experts: unknown to this version of gptape"},
-    {"s/\"use_cache\": true/\"gptape\": 1/", "m/config.json: gptape: not an object (expected one like {\"shortcut\": false})"},
+    {"s/\"use_cache\": true/\"gptape\": 1/", "m/config.json: gptape: not an object (expected one such as {\"shortcut\": false})"},
     {"s/\"use_cache\": true/\"gptape\": {\"norm\": \"none\"}/",
-     "m/model.safetensors: tensor transformer.h.0.ln_1.bias and 9 more: are not part of the model that config.json asks for"},
+     "m/model.safetensors: tensor transformer.h.0.ln_1.bias and 9 more: are not part of the model that config.json describes"},
     {"s/\"use_cache\": true/\"gptape\": {\"qkv_bias\": false}/",
      "m/model.safetensors: tensor transformer.h.0.attn.c_attn.bias: has values other than 0, but qkv_bias is false in config.json"},
     {"s/,/;/", "m/config.json: can't be read as JSON from byte 38 of 820 on"},
-    {"s/}//", "m/config.json: its JSON of 819 bytes has no end; is it cut off?"},
-    {"s/[^\\n]*//", "m/config.json: its JSON of 34 bytes has no end; is it cut off?"},
+    {"s/}//", "m/config.json: its JSON of 819 bytes has no end; is the file truncated?"},
+    {"s/[^\\n]*//", "m/config.json: its JSON of 34 bytes has no end; is the file truncated?"},
     {"s/gelu_new/\\xff/", "m/config.json: byte 0xff after 28 bytes of JSON is not UTF-8 text"},
 };
 
@@ -150,7 +150,7 @@ END_TEST
 START_TEST(a_config_must_be_an_object)
 {
     shell("echo '[1]' > m/config.json");
-    assert_refused(EVAL, "m/config.json: not a JSON object (expected one like {\"model_type\": \"gpt2\"})");
+    assert_refused(EVAL, "m/config.json: not a JSON object (expected one such as {\"model_type\": \"gpt2\"})");
     shell("head -c 100000 /dev/zero | tr '\\0' '[' > m/config.json");
     assert_refused(EVAL, "m/config.json: can't be read as JSON from byte 1001 of 100000 on");
     shell("rm m/config.json && mkdir m/config.json");
@@ -228,7 +228,7 @@ static void save(SafetensorsWriter *writer)
 START_TEST(a_tensor_that_is_missing)
 {
     save(small_model());
-    assert_refused(EVAL, "m/model.safetensors: tensor ln_f.bias: is missing, and config.json asks for it");
+    assert_refused(EVAL, "m/model.safetensors: tensor ln_f.bias: missing (expected by config.json)");
 }
 END_TEST
 
@@ -253,8 +253,8 @@ typedef struct OneMore {
 static const OneMore one_mores[] = {
     {"ln_f.bias", DTYPE_I32, C, 0, "tensor ln_f.bias: has dtype I32; F32, F16, BF16 or F64 can be loaded"},
     {"ln_f.bias", DTYPE_F8_E4M3, C, 0, "tensor ln_f.bias: has dtype F8_E4M3; F32, F16, BF16 or F64 can be loaded"},
-    {"ln_f.bias", DTYPE_F32, 1, C, "tensor ln_f.bias: has shape (1, 2), but config.json asks for (2)"},
-    {"ln_f.bias", DTYPE_F32, V, 0, "tensor ln_f.bias: has shape (3), but config.json asks for (2)"},
+    {"ln_f.bias", DTYPE_F32, 1, C, "tensor ln_f.bias: has shape (1, 2) (expected (2) by config.json)"},
+    {"ln_f.bias", DTYPE_F32, V, 0, "tensor ln_f.bias: has shape (3) (expected (2) by config.json)"},
 };
 
 START_TEST(a_tensor_of_another_kind)
@@ -270,11 +270,11 @@ START_TEST(a_tensor_of_another_kind)
 END_TEST
 
 static const OneMore too_manys[] = {
-    {"score.weight", DTYPE_F32, 2, C, "tensor score.weight: is not part of the model that config.json asks for"},
-    {"transformer.wte.weight", DTYPE_F32, V, C, "tensor transformer.wte.weight: is not part of the model that config.json asks for"},
-    {"lm_head.weight", DTYPE_F32, T, C, "tensor lm_head.weight: has shape (4, 2), but config.json asks for (3, 2)"},
+    {"score.weight", DTYPE_F32, 2, C, "tensor score.weight: is not part of the model that config.json describes"},
+    {"transformer.wte.weight", DTYPE_F32, V, C, "tensor transformer.wte.weight: is not part of the model that config.json describes"},
+    {"lm_head.weight", DTYPE_F32, T, C, "tensor lm_head.weight: has shape (4, 2) (expected (3, 2) by config.json)"},
     {"lm_head.weight", DTYPE_F16, V, C, "tensor lm_head.weight: differs from wte.weight, but tie_word_embeddings is true in config.json"},
-    {"a\nb", DTYPE_F32, 1, 0, "tensor a\\nb: is not part of the model that config.json asks for"},
+    {"a\nb", DTYPE_F32, 1, 0, "tensor a\\nb: is not part of the model that config.json describes"},
 };
 
 START_TEST(a_tensor_too_many)
@@ -298,11 +298,11 @@ static const Spoiled tokenizers[] = {
      "m/gptape_tokenizer.json: unknown tokenizer (expected {\"tokenizer\": \"gpt2\"}, \"bytes\" or \"chars\")"},
     {"echo '[]' > m/gptape_tokenizer.json",
      "m/gptape_tokenizer.json: unknown tokenizer (expected {\"tokenizer\": \"gpt2\"}, \"bytes\" or \"chars\")"},
-    {"echo '{' > m/gptape_tokenizer.json", "m/gptape_tokenizer.json: its JSON of 2 bytes has no end; is it cut off?"},
+    {"echo '{' > m/gptape_tokenizer.json", "m/gptape_tokenizer.json: its JSON of 2 bytes has no end; is the file truncated?"},
     {"echo '{\"tokenizer\": \"bytes\"}' > m/gptape_tokenizer.json", "m: its tokenizer has 256 tokens, but config.json's vocab_size is 19"},
-    {"echo '{\"tokenizer\": \"chars\"}' > m/gptape_tokenizer.json", "m/gptape_tokenizer.json: has no alphabet, code points like [10, 32, 65]"},
+    {"echo '{\"tokenizer\": \"chars\"}' > m/gptape_tokenizer.json", "m/gptape_tokenizer.json: missing alphabet (expected code points such as [10, 32, 65])"},
     {"echo '{\"tokenizer\": \"chars\", \"alphabet\": []}' > m/gptape_tokenizer.json",
-     "m/gptape_tokenizer.json: has no alphabet, code points like [10, 32, 65]"},
+     "m/gptape_tokenizer.json: missing alphabet (expected code points such as [10, 32, 65])"},
     {"echo '{\"tokenizer\": \"chars\", \"alphabet\": [66, 65]}' > m/gptape_tokenizer.json",
      "m/gptape_tokenizer.json: the alphabet's items must be code points, each larger than the one before"},
     {"echo '{\"tokenizer\": \"chars\", \"alphabet\": [65, 65]}' > m/gptape_tokenizer.json",

@@ -140,7 +140,7 @@ static const char *const impossible[][2] = {
      "nowhere: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
     {"rm data/vocab.bpe; gptape tokenize", "data/vocab.bpe: can't be read: No such file"},
     {"truncate -s 20 data/vocab.bpe; gptape tokenize", "data/vocab.bpe: "},
-    {"truncate -s 2000 data/encoder.json; gptape tokenize", "data/encoder.json: its JSON of 2000 bytes has no end; is it cut off?"},
+    {"truncate -s 2000 data/encoder.json; gptape tokenize", "data/encoder.json: its JSON of 2000 bytes has no end; is the file truncated?"},
     {"rm data/*; gptape tokenize --tokenizer gpt2",
      "data: GPT-2's vocabulary is missing (expected vocab.bpe and encoder.json, or merges.txt and vocab.json, or tokenizer.json); 'make vocab' gets it, --vocab names another folder"},
     {"gptape tokenize --tokenizer chars --alphabet nowhere", "nowhere: can't be read"},

@@ -62,7 +62,7 @@ START_TEST(a_lost_log_is_noted)
     shell_succeeds(": > run/log.csv");
     run = run_gptape("train --resume --out run --steps 10 --threads 1");
     assert_succeeded(&run);
-    assert_has(&run, run.err, "gptape train: run/log.csv: has rows of 0 of the 8 steps made so far; it continues with step 9\n");
+    assert_has(&run, run.err, "gptape train: run/log.csv: has rows of 0 of the 8 steps done so far; it continues with step 9\n");
     run_free(&run);
     shell_succeeds("[ \"$(cut -d, -f1 run/log.csv | tr '\\n' ' ')\" = 'step 9 10 ' ]");
 }

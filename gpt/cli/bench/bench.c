@@ -11,7 +11,7 @@ static const OptionRow case_rows[] = {
     {"case", "NAMES", NULL, "only these, separated by commas; the beginning of a name is enough: step,tape (default: all)"},
     {"list", NULL, NULL, "list the cases without running them"},
     {"seconds", "S", "4", "seconds for each case; a slow one is repeated a few times anyway"},
-    {"residual", "RULE", NULL, "residual rule of the models, by name or spelled out (default pre; the MLP's plain)"},
+    {"residual", "RULE", NULL, "residual rule of the models, by name or as a formula (default pre; the MLP's plain)"},
     {"reduce", "exact|fast", "exact", "under mpirun: how the ranks' gradients are summed"},
     {"data", "FILE", NULL, "text for the tokenizer (default: stories, 1 MB)"},
     {0},

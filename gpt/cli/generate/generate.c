@@ -62,7 +62,7 @@ const CommandHelp generate_help = {
             {.title = "A saved model:", .rows = saved_model_rows},
             MODEL_GROUP("Or an untrained one (default: --config " DEFAULT_CONFIG "):"),
             {.title = "In less memory than the weights need:", .rows = stream_rows},
-            {.title = "Its text (with a --vocab-size other than 50257 the default is bytes; chars has no alphabet):", .rows = tokenizer_rows},
+            {.title = "Its tokenizer (default: bytes if --vocab-size is not 50257; chars has no alphabet):", .rows = tokenizer_rows},
             {.title = "Random numbers (the seed also draws the tokens):", .rows = seed_rows},
         },
     .computes = true,

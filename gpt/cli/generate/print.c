@@ -235,7 +235,7 @@ static void note_after(const Generation *generation, const Pace *pace)
         snprintf(note, sizeof note, ", then %.4g tokens/s", pace->n / pace->seconds);
     }
     command_note(options, "%d token%s: the first after %.3g s%s%s", pace->total, plural(pace->total), pace->first, note,
-                 slid ? "; beyond the context nothing is kept, every position moves" : "");
+                 slid ? "; beyond the context length, each token recomputes all positions" : "");
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ static const OptionRow batch_rows[] = {
 };
 
 const OptionRow data_rows[] = {
-    {"task", "NAME", NULL, "synthetic rows instead: copy, shift:K or modular:K, drawn for each seed and step"},
+    {"task", "NAME", NULL, "synthetic rows instead of a text: copy, shift:K or modular:K, drawn for each seed and step"},
     {"data", "FILE", NULL, "text; its last tenth is read, as bytes or a saved model's tokens (default: a built-in text; with --model stories)"},
     {0},
 };

@@ -81,8 +81,8 @@ void manual_print(const Command *commands, int count)
            ".TP\n.B COLUMNS\nwidth of the terminal\n"
            ".SH EXIT STATUS\n"
            ".TP\n.B 0\nsuccess\n"
-           ".TP\n.B 1\nit could not be done, or a check failed\n"
-           ".TP\n.B 2\nan error on the command line\n");
+           ".TP\n.B 1\nan error, or a failed check\n"
+           ".TP\n.B 2\na usage error\n");
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ static bool take_rows(TableReader *reader, void *context, size_t *keep, Error *e
 static bool check_figures(const Store *store, Error *error)
 {
     return store->n_figures == store->n_rows
-        || error_set(error, "%s: has the figures of %d of the %d networks in %s; use new files", store->csv_path, store->n_figures, store->n_rows,
+        || error_set(error, "%s: has values of %d of the %d networks in %s; use new files", store->csv_path, store->n_figures, store->n_rows,
                      store->runs_path);
 }
 
@@ -277,7 +277,7 @@ static bool take_figures(TableReader *reader, Merge *merge, Error *error)
     while (table_reader_next(reader)) {
         uint64_t seed;
         if (!figures_seed(reader, &seed)) {
-            return error_set(error, "%s: line %d is not a row of figures", merge->path, reader->line);
+            return error_set(error, "%s: line %d is not a row of values", merge->path, reader->line);
         }
         Figures *block = row_key_find(&merge->blocks, reader->cells[0], seed);
         if (block == NULL) {
@@ -312,7 +312,7 @@ static bool add_row(const TableReader *reader, uint64_t seed, Merge *merge, Erro
     }
     Figures *block = row_key_find(&merge->blocks, reader->cells[1], seed);
     if (merge->csv != NULL && block == NULL) {
-        return error_set(error, "%s: line %d: no --csv file has the figures of this network", merge->path, reader->line);
+        return error_set(error, "%s: line %d: no --csv file has the values of this network", merge->path, reader->line);
     }
     if (block != NULL && fflush(block->writer->stream) != 0) {
         fail_memory(0, "the figures");
@@ -355,7 +355,7 @@ static bool take_file(Merge *merge, bool figures, Error *error)
         return error_set(error, "%s: not a file of a sweep (expected --runs or --csv of gptape sweep)", merge->path);
     }
     if (is_figures && merge->csv == NULL) {
-        return error_set(error, "%s: holds figures (expected --csv for them)", merge->path);
+        return error_set(error, "%s: has rows of values (expected --csv for them)", merge->path);
     }
     if (is_figures != figures) {
         return true;
@@ -376,7 +376,7 @@ bool store_merge(const Options *options, char *const *files, int n, const char *
         for (merge.file = 0; done && merge.file < n; merge.file++) {
             merge.path = files[merge.file];
             done = !(path_same(merge.path, runs) || (csv != NULL && path_same(merge.path, csv)))
-                || error_set(&error, "%s: is a file to merge and the result, too (expected another)", merge.path);
+                || error_set(&error, "%s: is both an input and the result (expected another file)", merge.path);
             done = done && take_file(&merge, round == 0, &error);
         }
     }

@@ -133,7 +133,7 @@ static bool check_text(const Options *options, const char *text)
     Writer *writer = writer_begin();
     quote_terminal(writer->stream, text, strlen(text), false);
     AUTO_FREE char *cell = writer_end(writer);
-    return strcmp(cell, text) == 0 || option_error(options, NULL, "'%.120s': a control character (expected spaces), or not UTF-8", text);
+    return strcmp(cell, text) == 0 || option_error(options, NULL, "'%.120s': has a control character (expected spaces), or is not UTF-8", text);
 }
 
 static bool read_plan(const Options *options, SweepPlan *plan)

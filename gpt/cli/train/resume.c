@@ -55,7 +55,7 @@ static bool check_model(const Options *options, const GPTConfig *saved)
         } else if (options_field_given(options, field)) {
             same = check_field(options, field, &given, saved);
         } else if (named && strcmp(field->name, "vocab_size") != 0 && !config_field_equal(field, &given, saved)) {
-            same = option_error(options, "config", "%s has another %s than the run, %s; leave it out", preset->name, OPTION_NAME(field),
+            same = option_error(options, "config", "%s has a different %s from the run's %s; leave it out", preset->name, OPTION_NAME(field),
                                 config_field_text(field, saved, (char[FIELD_BUFFER]){""}));
         }
     }
@@ -193,10 +193,10 @@ static bool check_steps(const Options *options, const Trainer *trainer)
     const TrainConfig *config = &trainer->setup.train;
     int made = trainer->adamw.step;
     if (config->steps < made) {
-        return option_error(options, "steps", "%d is less than the %d steps made so far", config->steps, made);
+        return option_error(options, "steps", "%d is less than the %d steps done so far", config->steps, made);
     }
     if (config->steps == made) {
-        command_note(options, "all %d steps are made; --steps N makes more", made);
+        command_note(options, "all %d steps are done; --steps N adds more", made);
     } else if (config->steps > config->decay_steps) {
         command_note(options, "the learning rate falls to %g at step %d, as set up, and stays there", config->min_lr, config->decay_steps);
     }

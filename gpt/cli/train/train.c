@@ -164,7 +164,7 @@ static void note_lost_rows(const Options *options, const TrainPlan *plan)
         }
     }
     if (kept < made) {
-        command_note(options, "%s/log.csv: has rows of %d of the %d step%s made so far; it continues with step %d", plan->folder, kept, made,
+        command_note(options, "%s/log.csv: has rows of %d of the %d step%s done so far; it continues with step %d", plan->folder, kept, made,
                      plural(made), made + 1);
     }
 }

@@ -38,10 +38,10 @@ def watched(tape, everything):
 
 @command("gradflow", completes=gdb.COMPLETE_NONE, words={"": "none", "all": "all"})
 def gradflow_command(argument):
-    """Show the mean |gradient| of each weight as bars, in order of use.
-Usage: gradflow for the weights; gradflow all for biases, LayerNorm's parameters
-and retained gradients, too. The axis is logarithmic and always the same, so the
-bars of two networks can be compared."""
+    """Show the mean |gradient| of each weight as bars.
+Usage: gradflow for the weights, in the order of their use on the tape;
+gradflow all for biases, LayerNorm's parameters and retained gradients, too. The
+axis is logarithmic and always the same, so that networks can be compared."""
     rows = []
     for tensor in watched(current_tape(), argument == "all"):
         name = tensor.name() or f"made at {where_text(tensor.struct['where'], False)}"
@@ -96,7 +96,7 @@ def stack_pointer():
 
 @command("backward-step", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none"})
 def backward_step(argument):
-    """Run the backward of the next node, and show what each input received.
+    """Run the next node's backward; show what each input received.
 Stops after the node, in tape_walk_back. Where break-backward has stopped, that
 node is the next. An input that is used twice has two rows, each with what that
 use contributed."""

@@ -12,7 +12,7 @@ reached = 0                        # the stop of the lesson that the program is 
 
 @command("next-stop", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none", "1": "1 to begin again"})
 def next_stop(argument):
-    """Continue to the next stop of the lesson; next-stop 1 begins again.
+    """Continue to the lesson's next stop; next-stop 1 begins again.
 Says what to look at there; help stop-2 shows a stop's text again. A lesson is a
 gdb script (examples/*.gdb) that defines stop-1, stop-2, ..."""
     global reached
@@ -45,4 +45,4 @@ def gptape(argument):
 print shows a Tensor, TapeNode, Tape, Module or GPTConfig, or a pointer to one,
 as what it is; print/r shows the bare struct."""
     for name, summary in COMMANDS.items():
-        say(f"{name:14} {summary}")
+        say(f"{name:15} {summary}")

@@ -78,7 +78,7 @@ def last_loss(tape):
 
 @command("paths")
 def paths_command(argument):
-    """Split each sublayer's gradient by the number of sublayers passed.
+    """Split each sublayer's gradient by how many sublayers it passed.
 Usage: paths for the last single value on the tape, or paths LOSS. A row is the
 start of a sublayer: the L2 norm of the gradient there, its mean length, and the
 share of each length k, of the sum of their norms. The program walks back over

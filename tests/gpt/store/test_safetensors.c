@@ -287,16 +287,16 @@ typedef struct Wrong {
     "\"b\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": " offsets_b "}}"
 
 static const Wrong wrongs[] = {
-    {"", 0, "its JSON of 0 bytes has no end; is it cut off?"},
+    {"", 0, "its JSON of 0 bytes has no end; is the file truncated?"},
     {"[]", 0, "its header is not a JSON object of tensors"},
     {"{\"w\": 1}", 0, "tensor w: not an object with dtype, shape and data_offsets, each once"},
-    {"{\"w\": {}}", 0, "tensor w: has no dtype, like \"F32\""},
-    {"{\"w\"", 0, "its JSON of 4 bytes has no end; is it cut off?"},
+    {"{\"w\": {}}", 0, "tensor w: missing dtype (expected one such as \"F32\")"},
+    {"{\"w\"", 0, "its JSON of 4 bytes has no end; is the file truncated?"},
     {"{\"w\": \"\xff\"}", 0, "byte 0xff after 7 bytes of JSON is not UTF-8 text"},
     {ONE("\"F32\"", "[2]", "[0, 8]") "x", 8, "can't be read as JSON from byte 62 of 62 on"},
     {ONE("\"F99\"", "[2]", "[0, 8]"), 8, "tensor w: dtype 'F99' is unknown"},
-    {ONE("7", "[2]", "[0, 8]"), 8, "tensor w: has no dtype, like \"F32\""},
-    {ONE("\"F32\"", "2", "[0, 8]"), 8, "tensor w: has no shape, like [2, 3]"},
+    {ONE("7", "[2]", "[0, 8]"), 8, "tensor w: missing dtype (expected one such as \"F32\")"},
+    {ONE("\"F32\"", "2", "[0, 8]"), 8, "tensor w: missing shape (expected one such as [2, 3])"},
     {ONE("\"F32\"", "[-2]", "[0, 8]"), 8, "tensor w: has a size in its shape that is not an integer between 0 and 2^53"},
     {ONE("\"F32\"", "[2.5]", "[0, 8]"), 8, "tensor w: has a size in its shape that is not an integer between 0 and 2^53"},
     {ONE("\"F32\"", "[1e300]", "[0, 8]"), 8, "tensor w: has a size in its shape that is not an integer between 0 and 2^53"},
@@ -305,12 +305,12 @@ static const Wrong wrongs[] = {
     {ONE("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0, 8]"), 8, "tensor w: has more than 8 dimensions"},
     {ONE("\"F32\"", "[3]", "[0, 8]"), 8, "tensor w: has 8 bytes, but (3) of F32 takes 12"},
     {ONE("\"F16\"", "[2]", "[0, 8]"), 8, "tensor w: has 8 bytes, but (2) of F16 takes 4"},
-    {ONE("\"F32\"", "[2]", "[0]"), 8, "tensor w: has no data_offsets, two whole numbers like [0, 24]"},
-    {ONE("\"F32\"", "[2]", "[0, 8, 9]"), 8, "tensor w: has no data_offsets, two whole numbers like [0, 24]"},
-    {ONE("\"F32\"", "[2]", "\"[0, 8]\""), 8, "tensor w: has no data_offsets, two whole numbers like [0, 24]"},
-    {ONE("\"F32\"", "[2]", "[-8, 0]"), 8, "tensor w: has no data_offsets, two whole numbers like [0, 24]"},
+    {ONE("\"F32\"", "[2]", "[0]"), 8, "tensor w: missing data_offsets (expected two integers such as [0, 24])"},
+    {ONE("\"F32\"", "[2]", "[0, 8, 9]"), 8, "tensor w: missing data_offsets (expected two integers such as [0, 24])"},
+    {ONE("\"F32\"", "[2]", "\"[0, 8]\""), 8, "tensor w: missing data_offsets (expected two integers such as [0, 24])"},
+    {ONE("\"F32\"", "[2]", "[-8, 0]"), 8, "tensor w: missing data_offsets (expected two integers such as [0, 24])"},
     {ONE("\"F32\"", "[2]", "[8, 0]"), 8, "tensor w: ends at 0, before it begins at 8"},
-    {ONE("\"F32\"", "[2]", "[0, 8]"), 7, "tensor w: ends at byte 8 of the data, which has 7; is the file cut off?"},
+    {ONE("\"F32\"", "[2]", "[0, 8]"), 7, "tensor w: ends at byte 8 of the data, which has 7; is the file truncated?"},
     {ONE("\"F32\"", "[2]", "[0, 8]"), 9, "has 1 byte after its last tensor"},
     {ONE("\"F32\"", "[2]", "[1, 9]"), 9, "tensor w: begins at byte 1 of the data, but the header ends at 0: they leave a gap"},
     {TWO("[0, 8]", "[4, 12]"), 12, "tensor b: begins at byte 4 of the data, but a ends at 8: they overlap"},
@@ -348,13 +348,13 @@ END_TEST
 START_TEST(a_wrong_length_is_refused_in_one_line)
 {
     write_by_hand(UINT64_MAX, "{}", 0);
-    assert_refused("its header of 18446744073709551615 bytes would go beyond the file's 10; is it cut off, or no safetensors file?");
+    assert_refused("its header of 18446744073709551615 bytes would go beyond the file's 10; is it truncated, or not a safetensors file?");
     write_by_hand(3, "{}", 0);
-    assert_refused("its header of 3 bytes would go beyond the file's 10; is it cut off, or no safetensors file?");
+    assert_refused("its header of 3 bytes would go beyond the file's 10; is it truncated, or not a safetensors file?");
     write_by_hand((1 << 24) + 1, "{}", 1 << 24);
     assert_refused("has a header of 16777217 bytes; at most 16777216 are read");
     ck_assert_int_eq(system("printf 1234567 > a.safetensors"), 0);
-    assert_refused("has 7 bytes; a safetensors file begins with the 8 of its header's length");
+    assert_refused("has 7 bytes; a safetensors file begins with 8 bytes, its header's length");
     ck_assert_int_eq(system("rm a.safetensors && mkdir a.safetensors"), 0);
     assert_refused("is a folder (expected a file)");
     ck_assert_int_eq(system("rmdir a.safetensors"), 0);

@@ -194,7 +194,7 @@ static const struct {
     {"added_tokens.json", "{\"a b\": 1e300}", "added token \"a b\": id 1e+300 is invalid"},
     {"added_tokens.json", "{\"\": 267}", "added token \"\": id 267 is invalid"},
     {"added_tokens.json", "[1]", "not an object of tokens and ids"},
-    {"added_tokens.json", "{", "its JSON of 1 byte has no end; is it cut off?"},
+    {"added_tokens.json", "{", "its JSON of 1 byte has no end; is the file truncated?"},
     {"special_tokens_map.json", "{\"pad_token\": \"<|pad|>\"}", "special token \"<|pad|>\": missing in the vocabulary and in the added tokens"},
     {"tokenizer_config.json", "{\"add_bos_token\": true}", "\"add_bos_token\": true is not supported"},
     {"tokenizer_config.json", "{\"add_prefix_space\": true}", "\"add_prefix_space\": true is not supported"},

@@ -274,14 +274,14 @@ START_TEST(a_damaged_file_is_written_again)
         file_write("data.bin", damaged, n);
         assert_reopened(tokenizer, i < 16 ? "not a token file" : "is damaged");
         file_write("data.bin", sound, i);
-        assert_reopened(tokenizer, i < 64 ? "not a token file" : "is cut off");
+        assert_reopened(tokenizer, i < 64 ? "not a token file" : "is truncated");
         free(damaged);
     }
     char *longer = malloc(n + 1);
     memcpy(longer, sound, n);
     longer[n] = 'x';
     file_write("data.bin", longer, n + 1);
-    assert_reopened(tokenizer, "is cut off, or has data after its end");
+    assert_reopened(tokenizer, "is truncated, or has data after its end");
     file_write("data.bin", "", 0);
     assert_reopened(tokenizer, "not a token file");
     assert_reopened(tokenizer, NULL);

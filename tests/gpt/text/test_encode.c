@@ -278,7 +278,7 @@ START_TEST(a_word_of_many_megabytes_is_refused)
     memset(text, 'a', n);
     file_write("word.txt", text, n);
     Tokenizer *tokenizer = small_gpt2();
-    assert_not_opened("word.txt", tokenizer, NULL, "word.txt: has no place to cut it within 16 MiB after byte 0; is it text?");
+    assert_not_opened("word.txt", tokenizer, NULL, "word.txt: has a word of more than 16 MiB after byte 0; is it text?");
     tokenizer_free(tokenizer);
     free(text);
 }

@@ -47,7 +47,7 @@ static const Fault faults[] = {
     {"vocab.bpe", "Ã ©\n", "Ã ©\n\n", "line 12: \"\": is not two parts"},
     {"vocab.bpe", "hell o\n", "hell o\nhell o\n", "line 6: \"hell o\": duplicate"},
     {"vocab.bpe", "hell o\n", "", "line 6: \"Ġ hello\": its parts are not made by earlier lines"},
-    {"vocab.bpe", "a b\n", "", "vocab.bpe: no line makes token 264 of the vocabulary; is the file cut off?"},
+    {"vocab.bpe", "a b\n", "", "vocab.bpe: no line makes token 264 of the vocabulary; is the file truncated?"},
     {"vocab.bpe", "Ã ©\n", "", "vocab.bpe: no line makes token 265"},
     {"vocab.bpe", "\nÃ ©\n", "\nÃ", "line 11: \"Ã\": is not two parts"},
     {"vocab.bpe", "he ll\n", "hx ll\n", "line 4: \"hx ll\": its first part is not a token"},
@@ -78,10 +78,10 @@ static const Fault faults[] = {
     {"encoder.json", "\"ab\": 264", "\"a\xff\": 264", "encoder.json: line 1: byte 0xff is not UTF-8 text"},
     {"encoder.json", "<|end|>", "end", "no line makes token 266"},
     // JSON
-    {"encoder.json", "266}", "266", "bytes has no end; is it cut off?"},
+    {"encoder.json", "266}", "266", "bytes has no end; is the file truncated?"},
     {"encoder.json", "\"ab\": 264", "\"ab\" 264", "encoder.json: can't be read as JSON from byte "},
     {"encoder.json", "266}", "266}}", "can't be read as JSON"},
-    {"encoder.json", "{", "[1, {", "has no end; is it cut off?"},
+    {"encoder.json", "{", "[1, {", "has no end; is the file truncated?"},
 };
 
 enum { FAULTS = sizeof faults / sizeof faults[0] };
@@ -118,7 +118,7 @@ START_TEST(tokens_cut_off_anywhere_are_refused)
     ck_assert_int_eq(stat("encoder.json", &status), 0);
     for (off_t size = status.st_size - 1; size > 0; size -= 7) {
         ck_assert_int_eq(truncate("encoder.json", size), 0);
-        assert_refused("has no end; is it cut off?");
+        assert_refused("has no end; is the file truncated?");
     }
     ck_assert_int_eq(truncate("encoder.json", 0), 0);
     assert_refused("./encoder.json: not a vocabulary: 0 bytes");
@@ -174,7 +174,7 @@ START_TEST(other_json_is_refused)
     }
     assert_json_refused(deep, DEEP, "encoder.json: can't be read as JSON");
     assert_json_refused("[1]", 3, "encoder.json: expected a JSON object");
-    assert_json_refused("{}", 2, "encoder.json: expected a JSON object of tokens and ids, like {\"!\": 0}");
+    assert_json_refused("{}", 2, "encoder.json: not a JSON object of tokens and ids (expected one such as {\"!\": 0})");
     assert_json_refused("{\"a\": 0\0}", 9, "encoder.json: line 1: byte 0x00 is not UTF-8 text");
     assert_json_refused("{\"a\": {\"b\": 0}}", 15, "token \"a\": its id is not an integer");
 }
@@ -304,7 +304,7 @@ static const Fault json_faults[] = {
     {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\"]", "./tokenizer.json: its model has no merges"},
     {"tokenizer.json", "[\"h\", \"e\"]", "[\"x\", \"e\"]", "./tokenizer.json: line 2: \"x e\": its result is not a token"},
     {"tokenizer.json", "\"ab\": 264", "\"ab\": 263", "./tokenizer.json: tokens \"aaaa\" and \"ab\": both have id 263"},
-    {"tokenizer.json", "]}}", "]}", "has no end; is it cut off?"},
+    {"tokenizer.json", "]}}", "]}", "has no end; is the file truncated?"},
     {"tokenizer.json", "{", "[", "./tokenizer.json: can't be read as JSON from byte"},
 };
 
