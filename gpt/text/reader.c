@@ -66,8 +66,7 @@ void reader_end(Reader *reader)
 static bool make_room(Reader *reader, Error *error)
 {
     if (reader->capacity >= LONGEST_PART) {
-        return error_set(error, "%s: has a word of more than %d MiB after byte %zu; is it text?", reader->name, LONGEST_PART >> 20,
-                         reader->offset);
+        return error_set(error, "%s: has a word of more than %d MiB after byte %zu; is it text?", reader->name, LONGEST_PART >> 20, reader->offset);
     }
     char *larger = memory_allocate(2 * reader->capacity, "a text");
     memcpy(larger, reader->text, reader->n + reader->waiting);

@@ -173,7 +173,7 @@ START_TEST(other_json_is_refused)
         memcpy(deep + i, "{\"a\":", 5);
     }
     assert_json_refused(deep, DEEP, "encoder.json: can't be read as JSON");
-    assert_json_refused("[1]", 3, "encoder.json: expected a JSON object");
+    assert_json_refused("[1]", 3, "encoder.json: not a JSON object");
     assert_json_refused("{}", 2, "encoder.json: not a JSON object of tokens and ids (expected one such as {\"!\": 0})");
     assert_json_refused("{\"a\": 0\0}", 9, "encoder.json: line 1: byte 0x00 is not UTF-8 text");
     assert_json_refused("{\"a\": {\"b\": 0}}", 15, "token \"a\": its id is not an integer");
