@@ -24,8 +24,8 @@
 // 1. Configuration: one class for every size
 
 typedef enum Norm {
-    NORM_PRE,  // x + f(ln(x)), as GPT-2
-    NORM_POST, // ln(x + f(x)), as the first transformer
+    NORM_PRE,  // x + f(ln(x)), as in GPT-2
+    NORM_POST, // ln(x + f(x)), as in the original transformer
     NORM_NONE, // x + f(x)
     NORM_COUNT
 } Norm;
@@ -33,7 +33,7 @@ typedef enum Norm {
 const char *norm_name(int norm); // "pre"
 
 typedef enum FinalNorm {
-    FINAL_NORM_AUTO, // if the rule norms, unless it ends with a norm
+    FINAL_NORM_AUTO, // on if the rule has norms and does not end with one
     FINAL_NORM_ON,
     FINAL_NORM_OFF,
     FINAL_NORM_COUNT
@@ -55,7 +55,7 @@ typedef struct GPTConfig {
                           // "h + f(norm(h))"; NULL: the rule that shortcut and norm stand for
     bool shortcut;        // are there shortcuts around attention and feed-forward?
     Norm norm;
-    FinalNorm final_norm; // is there a ln_f?
+    FinalNorm final_norm; // is there an ln_f?
     bool causal;          // does a position see only itself and those before?
     Activation activation;
     InitScheme init;
@@ -175,14 +175,14 @@ typedef struct GPT {
     Dropout drop;             // after the embeddings
     Block *h;                 // n_layer of them
     LayerNorm ln_f;           // if gpt_has_final_norm
-    Linear lm_head;           // no bias; not there if tied
+    Linear lm_head;           // no bias; absent if tied
     Random random;            // draws the weights, then dropout
     struct GPTStream *stream; // NULL unless streamed (gpt_create_streamed): all weights are in memory
     bool recompute;           // false at first; true: backward computes each block again, for less memory
 } GPT;
 
 // A GPT with the weights that this seed gives. The caller frees it with gpt_free. NULL and an error if the configuration is
-// impossible or memory is refused.
+// invalid or memory is refused.
 GPT *gpt_create(const GPTConfig *config, uint64_t seed, Error *error);
 GPT *gpt_create_blank(const GPTConfig *config, Error *error); // the same with all weights 0, to be filled by other means
 // The same model for less memory than its weights need: one block's weights are in memory at a time, made again from the seed whenever a
@@ -244,7 +244,7 @@ typedef struct GenerateConfig {
     void *context;
 } GenerateConfig;
 
-// n_new is to be set.
+// The caller sets n_new.
 extern const GenerateConfig generate_defaults; // temperature 1, top_k 0, top_p 1, with a cache, no stop_id
 #define GENERATE_DEFAULTS generate_defaults
 

@@ -40,7 +40,7 @@ extern const int deep_field_count;
 // Does the field, other than activation and init (always printed), differ from its default?
 bool deep_field_differs(const ConfigField *field, const DeepConfig *config);
 
-enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 }; // a larger number is most likely a typing error
+enum { DEEP_DEPTH_MAX = 100000, DEEP_WIDTH_MAX = 65536 }; // a larger number is most likely a typo
 
 typedef struct DeepNet {
     Module module;
@@ -53,7 +53,7 @@ typedef struct DeepNet {
 void deep_write_sizes(FILE *out, const DeepConfig *deep); // as --sizes takes them: "3x20,1"
 bool deep_config_check(const DeepConfig *config, Error *error);
 
-// The caller frees it with deep_free. NULL and an error if the sizes are impossible or memory is refused.
+// The caller frees it with deep_free. NULL and an error if the sizes are invalid or memory is refused.
 DeepNet *deep_create(const DeepConfig *config, uint64_t seed, Error *error);
 void deep_free(DeepNet *net);
 Tensor *deep_forward(DeepNet *net, Tensor *x, Where where); // (B, sizes[0]) -> (B, sizes[n_layer])

@@ -4,7 +4,7 @@
 //
 //      h + f(norm(h))                  GPT-2: a shortcut, and a norm before the sublayer             named "pre"
 //      f(norm(h))                      the same without the shortcut                                 "none"
-//      norm(h + f(h))                  the first transformer                                         "post"
+//      norm(h + f(h))                  the original transformer                                      "post"
 //      h + scalar(0)*f(h)              ReZero: a learned gate that starts closed                     "rezero"
 //      t = sigmoid(linear(h, -2)); t*f(h) + (1 - t)*h                                                "highway"
 //
