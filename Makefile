@@ -330,7 +330,7 @@ notebooks-html:
 	@$(AS_JUPYTER) $(AS_PAGE) --output-dir $(BUILD)/notebooks/solutions notebooks/solutions/*.ipynb
 
 # Without the vocabulary, tokens are bytes, and tests that need it say that they are skipped.
-WITHOUT_VOCABULARY = echo 'Going on with bytes as tokens'
+WITHOUT_VOCABULARY = echo 'Continuing with bytes as tokens'
 
 vocab:
 	@gpt/text/vocabulary
