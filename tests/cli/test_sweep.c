@@ -153,7 +153,7 @@ START_TEST(shards_are_merged)
     refuse("sweep --merge 1.csv nothing.csv --runs m.csv", 1, "nothing.csv: can't be read");
     refuse(SWEEP "--runs all.csv --csv new.csv", 1, "new.csv: has values of 0 of the 12 networks in all.csv; use new files");
     refuse("sweep --merge 1.csv 1f.csv --csv m.csv", 2, "--merge: --runs is missing");
-    refuse("sweep --merge 1.csv --runs 1.csv", 1, "1.csv: is a file to merge and the result, too");
+    refuse("sweep --merge 1.csv --runs 1.csv", 1, "1.csv: is both an input and the result");
     refuse("sweep --merge one.txt --runs m.csv", 1, "one.txt: can't be read");
     refuse("sweep --merge 1.csv 1f.csv --runs m.csv", 1, "1f.csv: has rows of values (expected --csv for them)");
 }
