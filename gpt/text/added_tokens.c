@@ -127,13 +127,11 @@ static bool mark_special(const Listing *listing, const cJSON *json)
             return error_set(listing->error, "%s: special token \"%.60s\": missing in the vocabulary and in the added tokens", listing->path,
                              content);
         }
-        token = add(listing, content, id);
+        token = append(listing->added, content, id, true);
     }
-    if (token != NULL) {
-        token->normalized = token->normalized && token->special; // as described, or as a special token is
-        token->special = true;
-    }
-    return token != NULL;
+    token->normalized = token->normalized && token->special; // as described, or as a special token is
+    token->special = true;
+    return true;
 }
 
 static bool read_special_tokens(const Listing *listing, const cJSON *json)

@@ -201,9 +201,9 @@ bool added_token_is_found(const AddedTokens *added, const AddedToken *token)
 
 AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t n, size_t from, bool ends)
 {
-    AddedMatch none = {.start = n, .end = n};
+    AddedMatch found = {.start = n, .end = n};
     if (added->code == NULL) {
-        return none;
+        return found;
     }
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(added->code, NULL);
     if (match == NULL) {
@@ -211,7 +211,6 @@ AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t
     }
     int count = pcre2_match(added->code, (PCRE2_SPTR)text, n, from, ends ? 0 : PCRE2_PARTIAL_HARD, match, NULL);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
-    AddedMatch found = none;
     if (count == PCRE2_ERROR_PARTIAL) {
         found = (AddedMatch){.start = at[0], .end = n};
     } else if (count >= 0) {
