@@ -101,7 +101,7 @@ static bool is_word(const ConfigField *field, double value)
 
 bool gpt_field_applies(const ConfigField *field, const GPTConfig *config)
 {
-    REQUIRE(field, config);
+    REQUIRE(field, field->name, config);
     bool shorthand = strcmp(field->name, "shortcut") == 0 || strcmp(field->name, "norm") == 0;
     return config->residual == NULL || !shorthand;
 }

@@ -91,7 +91,7 @@ void gpt_cache_end(GPT *gpt)
 
 int gpt_cache_length(const GPT *gpt)
 {
-    REQUIRE(gpt);
+    REQUIRE(gpt, gpt->h);
     const KVCache *cache = gpt->h[0].attn.cache;
     return cache == NULL ? 0 : cache->length;
 }

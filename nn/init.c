@@ -19,6 +19,7 @@ void module_initialize(Module *root, Init init, Random *random)
         fail_mistake(HERE, "module_initialize: %d is not a scheme", (int)init.scheme);
     }
     for (Module *module = root; module != NULL; module = module_next(root, module)) {
+        REQUIRE(module->kind);
         if (module->kind->initialize != NULL) {
             module->kind->initialize(module, &init, random);
         }

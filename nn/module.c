@@ -22,6 +22,9 @@ static char *path_of(const Module *parent, const char *name)
 void module_init(Module *module, const ModuleKind *kind, Module *parent, const char *name)
 {
     REQUIRE(module, kind, name);
+    if (parent != NULL) {
+        REQUIRE(parent->kind); // NULL before module_init
+    }
     *module = (Module){.kind = kind, .name = path_of(parent, name), .parent = parent};
     if (parent == NULL) {
         return;
@@ -106,6 +109,7 @@ Module *module_next(const Module *root, const Module *module)
     }
     while (module != root && module->next_sibling == NULL) {
         module = module->parent;
+        REQUIRE(module);
     }
     return module == root ? NULL : module->next_sibling;
 }
@@ -234,6 +238,7 @@ void module_print(const Module *root)
     if (root == NULL) {
         printf("<no module>\n");
     } else {
+        REQUIRE(root->kind);
         ParameterList list = module_parameters(root);
         print_module(root, 0);
         printf("%zu value%s in %d parameter%s\n", list.values, list.values == 1 ? "" : "s", list.count, list.count == 1 ? "" : "s");

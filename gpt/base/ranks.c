@@ -310,6 +310,7 @@ void ranks_broadcast(void *bytes, size_t n)
 
 void *ranks_gather(const void *own, size_t n)
 {
+    REQUIRE(own);
     void *all = memory_allocate((size_t)count * n, "what the ranks have");
     if (count == 1) {
         memcpy(all, own, n);

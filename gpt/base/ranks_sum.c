@@ -63,6 +63,7 @@ void ranks_wait(RanksSum *sum)
 
 size_t ranks_slice(size_t n, int of_rank, size_t *start)
 {
+    REQUIRE(start);
     size_t each = (n + (size_t)ranks_count() - 1) / (size_t)ranks_count();
     *start = (size_t)of_rank * each < n ? (size_t)of_rank * each : n;
     return *start + each < n ? each : n - *start;
@@ -85,6 +86,7 @@ RanksSum *ranks_exchange_begin(const Real *values, size_t n, Real *scratch)
 // In blocks that stay in the L1 cache.
 void ranks_exchange_end(RanksSum *sum, const Real *values, size_t n, const Real *scratch, const Real *before, Real *out)
 {
+    REQUIRE(values, out);
     enum { BLOCK = 4096 };
     size_t start;
     size_t own = ranks_slice(n, ranks_rank(), &start);

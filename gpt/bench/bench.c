@@ -40,7 +40,7 @@ const int bench_case_count = sizeof bench_cases / sizeof bench_cases[0];
 const char *bench_limit_name(BenchLimit limit)
 {
     static const char *const names[] = {"FMA peak", "bandwidth", "bandwidth, 1 thread", "the loops alone", "the pass alone", ""};
-    return names[limit];
+    return WORD_AT(names, (int)limit);
 }
 
 double bench_fraction(const BenchCase *which, const BenchFigures *figures)

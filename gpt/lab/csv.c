@@ -56,6 +56,7 @@ const char experiment_csv_header[] = "run,shortcut,norm,activation,step,layer,na
 
 int experiment_csv_column(const char *name)
 {
+    REQUIRE(name);
     size_t length = strlen(name);
     int column = 0;
     for (const char *at = experiment_csv_header; at != NULL; column++) {

@@ -216,7 +216,7 @@ const int deep_field_count = sizeof deep_fields / sizeof deep_fields[0];
 
 bool deep_field_differs(const ConfigField *field, const DeepConfig *config)
 {
-    REQUIRE(field, config);
+    REQUIRE(field, field->name, config);
     bool always = strcmp(field->name, "activation") == 0 || strcmp(field->name, "init") == 0;
     if (field->kind == FIELD_CHOICE) {
         return !always && config_field_number(field, config) != 0;

@@ -161,6 +161,7 @@ int experiment_shortcuts(const Experiment *experiment, int arm)
 
 double fit_slope(const double *x, const double *y, int n)
 {
+    REQUIRE(x, y);
     double count = 0;
     double mean_x = 0;
     double mean_y = 0;

@@ -11,16 +11,19 @@
 
 double probe_first(const double *values, int n)
 {
+    REQUIRE(values);
     return n > 0 ? values[0] : NAN;
 }
 
 double probe_last(const double *values, int n)
 {
+    REQUIRE(values);
     return n > 0 ? values[n - 1] : NAN;
 }
 
 static double sum_of(const double *values, int n)
 {
+    REQUIRE(values);
     double sum = 0;
     for (int i = 0; i < n; i++) {
         sum += values[i];
@@ -40,6 +43,7 @@ double probe_first_share(const double *values, int n)
 
 double probe_center(const double *values, int n)
 {
+    REQUIRE(values);
     double sum = 0;
     for (int k = 0; k < n; k++) {
         sum += k * values[k];

@@ -21,7 +21,7 @@ typedef struct Run {
 
 void deep_write_sizes(FILE *out, const DeepConfig *deep)
 {
-    REQUIRE(out, deep);
+    REQUIRE(out, deep, deep->sizes);
     for (int i = 0; i <= deep->n_layer; i++) {
         int times = 1;
         while (i + times <= deep->n_layer && deep->sizes[i + times] == deep->sizes[i]) {

@@ -36,6 +36,7 @@ static void write_deep(FILE *out, const ExperimentConfig *config)
 
 void plot_write_network(FILE *out, const ExperimentConfig *config)
 {
+    REQUIRE(out, config);
     const GPTConfig *gpt = &config->gpt;
     if (config->net == NET_MLP) {
         write_deep(out, config);

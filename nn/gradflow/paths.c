@@ -160,7 +160,7 @@ void path_lengths_free(PathLengths *paths)
 
 double path_share(const PathLengths *paths, int s, int k)
 {
-    REQUIRE(paths);
+    REQUIRE(paths, paths->norm);
     size_t row = (size_t)s * (size_t)(paths->n_sublayers + 1);
     double total = 0;
     for (int i = 0; i <= paths->n_sublayers; i++) {

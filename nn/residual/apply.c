@@ -129,7 +129,7 @@ void residual_free(Residual *residual)
 
 LayerNorm *residual_layernorm(const Residual *residual)
 {
-    REQUIRE(residual);
+    REQUIRE(residual, residual->rule);
     int first = rule_find(rule_half(residual->rule, residual->place.half), RULE_NORM);
     return first < 0 ? NULL : (LayerNorm *)residual->steps[first].module;
 }

@@ -58,7 +58,7 @@ static void select_rows(const Tensor *from, const int *rows, Tensor *to)
 
 KVCache *kv_cache_select(const KVCache *cache, const int *rows, int B)
 {
-    REQUIRE(cache, rows);
+    REQUIRE(cache, cache->keys, rows);
     Shape keys = cache->keys->shape; // (B, n_head, room, D)
     for (int b = 0; b < B; b++) {
         if (rows[b] < 0 || rows[b] >= keys.size[0]) {

@@ -145,6 +145,29 @@ START_TEST(the_shared_library_exports_what_the_headers_declare)
 }
 END_TEST
 
+// Every function is called with NULL for each of its pointers and with empty structs: one line says what is missing, or there is nothing to say.
+START_TEST(no_public_function_crashes_on_null)
+{
+    char command[2048];
+    char folder[64] = "/tmp/gptape-headers-XXXXXX";
+    if (HAVE_SANITIZER) {
+        skip(__func__, "a sanitizer must be in the program itself, too");
+        return;
+    }
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(command, sizeof command,
+             "echo '#include \"gpt/gptape.h\"' | gcc -DGPTAPE_NO_WHERE_MACROS -I. -x c -fsyntax-only -aux-info %s/aux - && "
+             "perl tests/headers/null_calls.pl < %s/aux > %s/calls.c && "
+             "gcc -w -std=gnu11 -I. -o %s/calls %s/calls.c -L%s -lgptape -Wl,-rpath,$(realpath %s) && (cd %s && ./calls); rm -r %s",
+             folder, folder, folder, folder, folder, build(), build(), folder, folder);
+    char *printed = output_of(command);
+    char *rest;
+    long calls = strtol(printed, &rest, 10);
+    ck_assert_msg(calls > 800 && strcmp(rest, "\n") == 0, "%s", printed);
+    free(printed);
+}
+END_TEST
+
 // So a program's own functions of usual names do not meet the library's.
 START_TEST(every_exported_name_has_a_prefix)
 {
@@ -181,6 +204,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_program_compiles_without_warnings, 0, LANGUAGES);
     tcase_add_test(tcase, a_cpp_program_runs_with_the_shared_library);
     tcase_add_test(tcase, the_shared_library_exports_what_the_headers_declare);
+    tcase_add_test(tcase, no_public_function_crashes_on_null);
     tcase_add_test(tcase, every_exported_name_has_a_prefix);
     tcase_add_test(tcase, a_change_in_gpt_recompiles_nothing_in_nn_or_tensor);
     return suite_run(suite);

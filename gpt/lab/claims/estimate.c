@@ -14,13 +14,13 @@ enum { RESAMPLINGS = 2000, BOOTSTRAP_SEED = 1 };
 const char *over_name(Over over)
 {
     static const char *const names[OVER_COUNT] = {"median", "mean", "geometric mean", "variance of ln"};
-    return names[over];
+    return WORD_AT(names, (int)over);
 }
 
 const char *trend_name(Trend trend)
 {
     static const char *const names[TREND_COUNT] = {"", "slope of the logarithm", "power", "ratio of the first to the last"};
-    return names[trend];
+    return WORD_AT(names, (int)trend);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -47,6 +47,7 @@ static double variance_of(const double *values, int n)
 
 double sample_over(const double *values, int n, Over over)
 {
+    REQUIRE(values);
     bool logs = over == OVER_GEOMETRIC_MEAN || over == OVER_VARIANCE_LN;
     AUTO_FREE double *kept = memory_allocate((size_t)(n + 1) * sizeof *kept, "values");
     int m = 0;
@@ -160,6 +161,7 @@ const Claim *claim_at(int i)
 
 const Claim *claim_find(const char *id)
 {
+    REQUIRE(id);
     for (int i = 0; i < claim_count(); i++) {
         if (strcmp(claim_at(i)->id, id) == 0) {
             return claim_at(i);

@@ -45,6 +45,7 @@ static bool is_plain_kaiming(const LawSweep *sweep)
 
 const ResidualRule *law_rule(const char *settings)
 {
+    REQUIRE(settings);
     Error error;
     const char *found = strstr(settings, "--residual ");
     if (found == NULL) {
@@ -212,7 +213,7 @@ static const Law laws[] = {
 
 const Law *law_of(const LawSweep *sweep)
 {
-    REQUIRE(sweep);
+    REQUIRE(sweep, sweep->settings, sweep->varied, sweep->statistic);
     for (size_t k = 0; k < sizeof laws / sizeof laws[0]; k++) {
         if (laws[k].applies(sweep)) {
             return &laws[k];
