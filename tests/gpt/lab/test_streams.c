@@ -28,6 +28,9 @@ START_TEST(singular_values_of_known_matrices)
     ck_assert_double_eq_tol(s[0] * 1e200, 1, 1e-14);
     ck_assert_double_eq_tol(s[1] * 1e200, 1, 1e-14);
     ck_assert(s[2] == 0);
+    singular_values((double[]){2, 0, -1, 2}, 2, 2, s); // a sweep's shift is an eigenvalue, so its p is 0
+    ck_assert_double_eq_tol(s[0], (sqrt(17) + 1) / 2, 1e-15 * 4);
+    ck_assert_double_eq_tol(s[1], (sqrt(17) - 1) / 2, 1e-15 * 4);
     singular_values((double[]){1, NAN, 0, 1}, 2, 2, s);
     ck_assert(isnan(s[0]) && isnan(s[1]));
 }
