@@ -60,17 +60,17 @@ static double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
-// Makes n_vectors <= n vectors of n numbers orthonormal, the first to the last: from each its parts along those before it are subtracted, twice,
-// because the first time leaves rounding errors.
+// Makes n_vectors <= n vectors of n numbers orthonormal, by the Gram-Schmidt process: from each, its components along the earlier ones are
+// subtracted, twice, because the first pass leaves rounding errors.
 static void orthonormalize(double *vectors, size_t n_vectors, size_t n)
 {
     for (size_t i = 0; i < n_vectors; i++) {
         double *v = vectors + i * n;
         for (size_t k = 0; k < 2 * i; k++) {
             const double *earlier = vectors + k % i * n;
-            double part = dot(v, earlier, n);
+            double component = dot(v, earlier, n);
             for (size_t j = 0; j < n; j++) {
-                v[j] -= part * earlier[j];
+                v[j] -= component * earlier[j];
             }
         }
         double length = sqrt(dot(v, v, n));

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// GPTAPE_PLAIN: a build without tensor/fast/. The first is the default. Built for the debugger it is the textbook, in which every step is a line.
+// The first is the default: in a build for the debugger the plain loops, in which every step is a line. GPTAPE_PLAIN builds lack tensor/fast/.
 #if defined GPTAPE_PLAIN
 static const Kernels *const available[] = {&kernels_plain};
 #elif defined __OPTIMIZE__

@@ -114,7 +114,7 @@ static void begin_with_bias(const Product *c, size_t start, size_t end)
     }
 }
 
-// C's rows are A's columns. Where columns of C are shared out, each part sums up as large a share of the rows.
+// C's rows are A's columns. If it is the columns of C that are divided, each part sums the same share of the rows.
 static void sum_columns(const Product *c, size_t start, size_t end)
 {
     size_t M = (size_t)c->g.M;
