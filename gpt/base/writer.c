@@ -38,8 +38,3 @@ char *text_format(const char *format, ...)
     va_end(arguments);
     return writer_end(writer);
 }
-
-const char *plural(double count)
-{
-    return count == 1 ? "" : "s";
-}

@@ -8,7 +8,7 @@ ENGINE_WITHOUT := $(addprefix gpt/cli/gradflow/,cell.c json.c report.c saved.c) 
                                            token_printer.c tokenizer_options.c)
 ENGINE_SOURCES := $(filter-out tensor/fast/% tensor/inspect/gdb.c,$(filter tensor/% nn/%,$(LIBRARY_SOURCES))) \
                   tensor/fast/vector/random.c $(filter-out gpt/stream.c gpt/lab/streamed.c,$(wildcard gpt/*.c gpt/lab/*.c)) gpt/lab/probes/paths.c $(wildcard $(ENGINE)/*.c) \
-                  $(addprefix gpt/,base/clock.c base/memory.c base/quote.c text/passage.c text/task.c) \
+                  $(addprefix gpt/,base/clock.c base/memory.c base/plural.c base/quote.c text/passage.c text/task.c) \
                   gpt/cli/graph.c $(filter-out $(ENGINE_WITHOUT),$(wildcard gpt/cli/kit/*.c gpt/cli/gradflow/*.c))
 ENGINE_OBJECTS := $(ENGINE_SOURCES:%.c=build/playground/%.o)
 

@@ -24,8 +24,9 @@ static bool sizes_from_depth(const Options *options, DeepConfig *deep)
 static char *repeated_sizes(const Options *options)
 {
     const char *list = options_text(options, "sizes");
-    Writer *writer = writer_begin();
-    const char *separator = "";
+    char *result = NULL;
+    int used = 0;
+    int capacity = 0;
     char item[LIST_ITEM];
     while (list_next(&list, ",", item)) {
         size_t digits = strspn(item, "0123456789");
@@ -34,18 +35,19 @@ static char *repeated_sizes(const Options *options)
             char *end;
             times = strtol(item + digits + 1, &end, 10);
             if (*end != '\0' || times < 1 || times > DEEP_DEPTH_MAX) {
-                free(writer_end(writer));
+                free(result);
                 option_error(options, "sizes", "'%s' is not a size and a count (expected 200x3 with at most x%d)", item, DEEP_DEPTH_MAX);
                 return NULL;
             }
             item[digits] = '\0';
         }
-        for (long i = 0; i < times; i++) {
-            fprintf(writer->stream, "%s%s", separator, item);
-            separator = ",";
+        for (size_t i = 0; i < (size_t)times * (strlen(item) + 1); i++) {
+            char next = item[i % (strlen(item) + 1)];
+            *LIST_ADD(result, used, capacity, "the layers' sizes") = next != '\0' ? next : ',';
         }
     }
-    return writer_end(writer);
+    result[used - 1] = '\0'; // instead of the last comma
+    return result;
 }
 
 static bool read_sizes(const Options *options, DeepConfig *deep)
