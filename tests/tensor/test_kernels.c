@@ -2,6 +2,7 @@
 
 #include "tensor/fast/fast.h"
 #include "tensor/kernel.h"
+#include "tests/support/capture.h"
 #include "tests/support/kernels.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // Choosing. The environment is read when kernels are first used: these tests, each in its own process, do that.
@@ -35,10 +37,14 @@ START_TEST(without_a_setting_the_builds_default_is_used)
 }
 END_TEST
 
-START_TEST(an_unknown_kernel_is_ignored)
+START_TEST(an_unknown_kernel_is_reported_and_ignored)
 {
     setenv("GPTAPE_KERNELS", "magic", 1);
+    Capture capture = capture_start(STDERR_FILENO);
     ck_assert_str_eq(kernels_name(), DEFAULT_KERNELS);
+    char *told = capture_end(&capture);
+    ck_assert_str_eq(told, "gptape: GPTAPE_KERNELS=magic: unknown or not in this build; using " DEFAULT_KERNELS "\n");
+    free(told);
 }
 END_TEST
 
@@ -363,7 +369,7 @@ int main(void)
     TCase *choice = case_create(suite, "choice");
     tcase_add_test(choice, the_environment_chooses_the_kernels);
     tcase_add_test(choice, without_a_setting_the_builds_default_is_used);
-    tcase_add_test(choice, an_unknown_kernel_is_ignored);
+    tcase_add_test(choice, an_unknown_kernel_is_reported_and_ignored);
     tcase_add_test(choice, kernels_are_chosen_by_name);
 
     TCase *gemm = case_create(suite, "gemm");

@@ -1,5 +1,7 @@
 // Loops whose parts run side by side: each round is done once, whoever does it.
 
+#define _GNU_SOURCE // sched_getaffinity
+
 #include "tensor/fast/fast.h"
 #include "tensor/fast/parallel.h"
 #include "tensor/tensor.h"
@@ -8,8 +10,10 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,6 +215,49 @@ START_TEST(a_child_process_shares_out_its_own_loops)
 }
 END_TEST
 
+static atomic_int blocking; // parts run by threads that block all of the signals below
+
+static void meet_and_look(const void *caller, size_t start, size_t end)
+{
+    sigset_t blocked;
+    meet(NULL, start, end);
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    bool blocks = sigismember(&blocked, SIGINT) && sigismember(&blocked, SIGTERM) && sigismember(&blocked, SIGUSR1);
+    blocking += blocks && !pthread_equal(pthread_self(), *(const pthread_t *)caller) ? 1 : 0;
+}
+
+// A signal must interrupt the thread that computes, not a helper.
+START_TEST(helpers_leave_signals_to_the_programs_own_threads)
+{
+    pthread_t caller = pthread_self();
+    kernels_set_threads(2);
+    alarm(60); // as above
+    parallel_for(2, 1, meet_and_look, &caller);
+    ck_assert_int_eq(blocking, 1);
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    ck_assert(!sigismember(&blocked, SIGINT));
+}
+END_TEST
+
+typedef struct Setting {
+    const char *threads;
+    int expected; // 0: as many as there are processors
+} Setting;
+
+static const Setting settings[] = {{"5", 5}, {"1000", 256}, {"0", 0}, {"many", 0}};
+
+START_TEST(the_environment_sets_the_number_of_threads)
+{
+    unsetenv("OMP_NUM_THREADS");
+    cpu_set_t allowed;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    int processors = CPU_COUNT(&allowed) < 256 ? CPU_COUNT(&allowed) : 256;
+    setenv("OMP_NUM_THREADS", settings[_i].threads, 1);
+    ck_assert_int_eq(parallel_threads(), settings[_i].expected == 0 ? processors : settings[_i].expected);
+}
+END_TEST
+
 static atomic_bool in_child;
 static atomic_int strays; // parts of the parent's loop that a child does
 static atomic_int failed; // parts whose child failed
@@ -274,6 +321,8 @@ int main(void)
     tcase_add_test(tcase, refused_memory_is_reported_when_all_parts_have_ended);
     tcase_add_test(tcase, two_threads_may_have_loops_at_once);
     tcase_add_test(tcase, a_child_process_shares_out_its_own_loops);
+    tcase_add_test(tcase, helpers_leave_signals_to_the_programs_own_threads);
+    tcase_add_loop_test(tcase, the_environment_sets_the_number_of_threads, 0, sizeof settings / sizeof settings[0]);
     tcase_add_test(tcase, a_child_process_made_during_a_loop_leaves_that_loop_alone);
     return suite_run(suite);
 }

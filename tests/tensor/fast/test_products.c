@@ -161,10 +161,10 @@ START_TEST(linear_is_the_same)
 }
 END_TEST
 
-// Matrices of their own, one B for all, and all products added up in one C.
+// Matrices of their own, one B for all, and all products added up in one C. There are enough to be divided between two threads.
 START_TEST(batches_of_products_are_the_same)
 {
-    enum { COUNT = 7, M = 33, N = 20, K = 65 };
+    enum { COUNT = 15, M = 33, N = 20, K = 65 };
     if (!choose(_i, __func__)) {
         return;
     }

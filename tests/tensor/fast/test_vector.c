@@ -2,12 +2,15 @@
 // what is not finite, and results that do not depend on where in memory the values lie.
 
 #include "tensor/fast/vector/vector.h"
+#include "tests/support/capture.h"
 #include "tests/support/near.h"
 #include "tests/support/suite.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const kinds[] = {"baseline", "avx2", "avx512"};
 
@@ -232,10 +235,24 @@ START_TEST(layernorm_does_not_depend_on_where_values_lie)
 }
 END_TEST
 
+START_TEST(unknown_vectors_are_reported_and_ignored)
+{
+    setenv("GPTAPE_ISA", "magic", 1);
+    Capture capture = capture_start(STDERR_FILENO);
+    const char *name = vector_loops()->name;
+    char *told = capture_end(&capture);
+    char expected[128];
+    snprintf(expected, sizeof expected, "gptape: GPTAPE_ISA=magic: this processor has no such vector code; using %s\n", name);
+    ck_assert_str_eq(told, expected);
+    free(told);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("vector");
     TCase *choice = case_create(suite, "choice");
+    tcase_add_test(choice, unknown_vectors_are_reported_and_ignored);
     tcase_add_test(choice, every_processor_has_the_baseline);
     tcase_add_loop_test(choice, a_kind_that_is_chosen_is_taken, 0, KINDS);
     tcase_add_test(choice, an_unknown_isa_falls_back_to_the_best);
