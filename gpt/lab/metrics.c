@@ -4,6 +4,7 @@
 #include "gpt/lab/net.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // One layer of one measurement
@@ -74,37 +75,27 @@ double measurement_metric(const Measurement *measurement, int layer, LayerMetric
 // ------------------------------------------------------------------------------------------------------------
 // The spread over the seeds
 
-// Measurements are sorted by run, then step: the first that is not before this one.
-static int first_measurement(const Experiment *experiment, int run, int step)
+static int compare_places(const void *a, const void *b)
 {
-    int low = 0;
-    int high = experiment->n_measurements;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        const Measurement *measurement = &experiment->measurements[middle];
-        if (measurement->run < run || (measurement->run == run && measurement->step < step)) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    const Measurement *first = a;
+    const Measurement *second = b;
+    return first->run != second->run ? first->run - second->run : first->step - second->step;
 }
 
+// Measurements are sorted by run, then step.
 Quartiles experiment_over_seeds(const Experiment *experiment, int arm, int step, MeasurementValue *value, const void *context)
 {
     size_t room = (size_t)experiment->n_measurements + 1;
     AUTO_FREE double *values = memory_allocate(room * sizeof *values, "the values of a metric");
     int n = 0;
-    int run = 0;
-    for (int i = first_measurement(experiment, 0, step); i < experiment->n_measurements; i = first_measurement(experiment, run, step)) {
-        const Measurement *measurement = &experiment->measurements[i];
-        bool measured = measurement->run == run && measurement->step == step;
-        if (measured && measurement->arm == arm) {
-            values[n] = value(measurement, context);
+    int count = experiment->n_measurements;
+    for (int run = 0; count > 0 && run <= experiment->measurements[count - 1].run; run++) {
+        const Measurement place = {.run = run, .step = step};
+        const Measurement *found = bsearch(&place, experiment->measurements, (size_t)count, sizeof place, compare_places);
+        if (found != NULL && found->arm == arm) {
+            values[n] = value(found, context);
             n++;
         }
-        run = measurement->run == run ? run + 1 : measurement->run;
     }
     return quartiles_of(values, n);
 }
