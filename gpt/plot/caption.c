@@ -163,7 +163,7 @@ char *plot_caption(const Experiment *experiment, const Sweep *sweep)
     if (sweep != NULL) {
         write_sweep(text->stream, experiment, &arms, sweep);
     }
-    return writer_end(text);
+    return plot_powers(writer_end(text));
 }
 
 char *plot_training_caption(const Experiment *experiment, const char *note)
@@ -176,5 +176,5 @@ char *plot_training_caption(const Experiment *experiment, const char *note)
     fprintf(text->stream, ", weight decay ");
     plot_write_number(text->stream, config->train == NULL ? 0 : config->train->weight_decay);
     fprintf(text->stream, ". %s", note);
-    return writer_end(text);
+    return plot_powers(writer_end(text));
 }

@@ -17,12 +17,9 @@
 // ------------------------------------------------------------------------------------------------------------
 // Texts
 
-enum { NUMBER_PLOT_TEXT = 32 };
-
-const char *plot_number_plain(double value, char text[NUMBER_PLOT_TEXT]); // two digits: "0.083", "1.1e-11"
-void plot_write_number(FILE *out, double value);                          // the same with superscripts: "1.1·10⁻¹¹"
-void plot_write_powers(FILE *out, const char *text);                      // a text with such numbers
-int plot_length(const char *text);                                        // in characters
+void plot_write_number(FILE *out, double value); // two digits: "0.083", "1.1e-11"
+char *plot_powers(char *text);                   // the same text with superscripts: "1.1·10⁻¹¹". Frees text; the caller frees the result
+int plot_length(const char *text);               // in characters
 // Text as it is shown (utf8_show), of at most so many characters; what is longer ends in "…". The caller frees it.
 char *plot_shorten(const char *text, int most);
 void plot_write_label(FILE *script, const char *text, int most); // the same in gnuplot's quotes

@@ -125,7 +125,7 @@ bool plot_experiment(const Experiment *experiment, const Sweep *sweep, const cha
     }
     Picture picture = {.experiment = experiment, .arms = plot_arms(experiment)};
     Page page;
-    page_open(&page, path, plot_finding(experiment, sweep, false), plot_caption(experiment, sweep), &picture.arms);
+    page_open(&page, path, plot_powers(plot_finding(experiment, sweep)), plot_caption(experiment, sweep), &picture.arms);
     add_panels(&picture, sweep);
     page_panels(&page, picture.panels, picture.n, picture.n > 4 ? 3 : 2, experiment->config.net == NET_MLP);
     return page_close(&page, error);

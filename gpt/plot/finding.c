@@ -23,7 +23,6 @@ static const char *const phrases[] = {
 typedef struct View {
     const Experiment *experiment;
     const Sweep *sweep; // may be NULL
-    bool plain;         // "4.8e-12", not 4.8·10⁻¹²
     int step;
     PlotArms arms;
 } View;
@@ -54,22 +53,12 @@ static double value_of(const View *view, Quantity quantity, int arm)
     return NAN;
 }
 
-static void write_number(FILE *out, const View *view, double value)
-{
-    char number[NUMBER_PLOT_TEXT];
-    if (view->plain) {
-        fprintf(out, "%s", plot_number_plain(value, number));
-    } else {
-        plot_write_number(out, value);
-    }
-}
-
 static void write_value(FILE *out, const View *view, Quantity quantity, double value, PlotArm arm)
 {
     const Experiment *experiment = view->experiment;
     bool no_last = experiment_metric(experiment, arm.number, view->step, experiment->n_layer - 1, METRIC_WEIGHT).median == 0;
     fprintf(out, " ");
-    write_number(out, view, value);
+    plot_write_number(out, value);
     fprintf(out, " ");
     plot_write_arm(out, arm);
     fprintf(out, "%s", quantity == RELATIVE && isnan(value) && no_last ? " (the last layer's gradient is 0)" : "");
@@ -92,7 +81,7 @@ static void write_values(FILE *out, const View *view, Quantity quantity)
     if (arms->n == 1 && view->step > 0) {
         View before = {.experiment = view->experiment};
         fprintf(out, " from ");
-        write_number(out, view, value_of(&before, quantity, arms->arm[0].number));
+        plot_write_number(out, value_of(&before, quantity, arms->arm[0].number));
         fprintf(out, " to");
     }
     fprintf(out, arms->n > 2 ? " between" : "");
@@ -110,13 +99,13 @@ static void write_phrase(FILE *out, const View *view, Quantity quantity)
 }
 
 // "588 times smaller"
-static void write_times(FILE *out, const View *view, double factor)
+static void write_times(FILE *out, double factor)
 {
     double fold = factor < 1 ? 1 / factor : factor;
     if (fold < 1.05) {
         fprintf(out, "about as large");
     } else {
-        write_number(out, view, fold);
+        plot_write_number(out, fold);
         fprintf(out, " times %s", factor < 1 ? "smaller" : "larger");
     }
 }
@@ -134,9 +123,9 @@ static bool write_two_gpts(FILE *out, const View *view)
     }
     plot_write_arm(out, arm[0]);
     fprintf(out, " query/key gradients are ");
-    write_times(out, view, query_key);
+    write_times(out, query_key);
     fprintf(out, ", all weights' ");
-    write_times(out, view, weights);
+    write_times(out, weights);
     if (!isnan(cosine)) {
         number_print(out, "; tokens %s (cosine %.2f, ", cosine > ALIKE ? "become alike" : "differ", cosine);
         plot_write_arm(out, arm[1]);
@@ -155,10 +144,10 @@ static bool has_slopes(const View *view)
     return has;
 }
 
-char *plot_finding(const Experiment *experiment, const Sweep *sweep, bool plain)
+char *plot_finding(const Experiment *experiment, const Sweep *sweep)
 {
     REQUIRE(experiment);
-    View view = {.experiment = experiment, .sweep = sweep, .plain = plain, .arms = plot_arms(experiment)};
+    View view = {.experiment = experiment, .sweep = sweep, .arms = plot_arms(experiment)};
     Writer *text = writer_begin();
     fprintf(text->stream, experiment->config.n_steps > 0 && experiment->n_layer > 1 ? "Before training: " : "");
     if (experiment->n_layer == 1 && !has_slopes(&view)) {
@@ -178,11 +167,11 @@ char *plot_finding(const Experiment *experiment, const Sweep *sweep, bool plain)
 }
 
 // "After 150 steps of training: loss 2.7 without shortcuts, 0.51 with shortcuts; first block's gradient 1.0·10⁻¹⁵ without ..."
-char *plot_training_finding(const Experiment *experiment, bool plain)
+char *plot_training_finding(const Experiment *experiment)
 {
     REQUIRE(experiment);
     int n_steps = experiment->config.n_steps;
-    View view = {.experiment = experiment, .plain = plain, .step = n_steps, .arms = plot_arms(experiment)};
+    View view = {.experiment = experiment, .step = n_steps, .arms = plot_arms(experiment)};
     Writer *text = writer_begin();
     fprintf(text->stream, "After %d step%s of training", n_steps, plural(n_steps));
     write_phrase(text->stream, &view, LOSS);
@@ -200,5 +189,5 @@ char *plot_sizes_finding(const PlotSize *sizes, int n)
         fprintf(text->stream, "%s %s", i > 0 ? ";" : "", sizes[i].name);
         write_values(text->stream, &view, RELATIVE);
     }
-    return writer_end(text);
+    return plot_powers(writer_end(text));
 }

@@ -43,6 +43,16 @@ void plot_styles(const char *const *rules, int n, int *styles)
     }
 }
 
+static const char *rule_of(const Experiment *experiment, int arm)
+{
+    return experiment->config.n_rules > 0 ? experiment_arm_name(&experiment->config, arm) : arm == 1 ? "pre" : "none"; // with, without shortcuts
+}
+
+int plot_arm_style(const Experiment *experiment, int arm)
+{
+    return style_of(rule_of(experiment, arm));
+}
+
 PlotArms plot_arms(const Experiment *experiment)
 {
     PlotArms arms = {.n = 0};
@@ -51,7 +61,7 @@ PlotArms plot_arms(const Experiment *experiment)
     for (int number = 0; number < experiment_arms(&experiment->config); number++) {
         if (experiment_has(experiment, number)) {
             const char *name = experiment_arm_name(&experiment->config, number);
-            rules[arms.n] = experiment->config.n_rules > 0 ? name : number == 1 ? "pre" : "none"; // with and without shortcuts
+            rules[arms.n] = rule_of(experiment, number);
             arms.arm[arms.n] = (PlotArm){.number = number, .name = name};
             arms.n++;
         }
@@ -61,16 +71,6 @@ PlotArms plot_arms(const Experiment *experiment)
         arms.arm[i].style = styles[i];
     }
     return arms;
-}
-
-int plot_arm_style(const Experiment *experiment, int arm)
-{
-    PlotArms arms = plot_arms(experiment);
-    int i = 0;
-    while (i < arms.n && arms.arm[i].number != arm) {
-        i++;
-    }
-    return i < arms.n ? arms.arm[i].style : -1;
 }
 
 void plot_write_arm(FILE *out, PlotArm arm)

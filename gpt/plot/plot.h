@@ -30,13 +30,13 @@ typedef struct PlotSize {
     const Experiment *experiment;
 } PlotSize;
 bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error);
-// What the experiment shows, in a sentence: the titles of plot_experiment and of plot_heatmap. sweep may be NULL. Small numbers are
-// written as in tables if plain is true, "4.8e-12", or as 4.8·10⁻¹². The caller frees the text.
-char *plot_finding(const Experiment *experiment, const Sweep *sweep, bool plain);
-char *plot_training_finding(const Experiment *experiment, bool plain);
+// What the experiment shows, in a sentence: the titles of plot_experiment and of plot_heatmap, there with superscripts. sweep may be NULL. The
+// caller frees the text.
+char *plot_finding(const Experiment *experiment, const Sweep *sweep);
+char *plot_training_finding(const Experiment *experiment);
 // The network, its settings and its seeds, as in the caption.
 void plot_write_network(FILE *out, const ExperimentConfig *config);
-// The number of an arm's color in all plots: 0 without shortcuts, 1 with them or with the rules pre and plain. -1 if it was not run.
+// The number of an arm's color in all plots: 0 without shortcuts, 1 with them or with the rules pre and plain. -1: it may have any.
 int plot_arm_style(const Experiment *experiment, int arm);
 // The chart for a terminal, as text of that many columns; the caller frees it.
 char *plot_terminal(const Experiment *experiment, int columns, Error *error);

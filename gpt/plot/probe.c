@@ -236,24 +236,18 @@ static void write_words(const Sheet *sheet, char **title, char **caption)
 {
     int next = 0;
     Writer *first = writer_begin();
-    Writer *others = writer_begin();
+    Writer *rest = writer_begin();
     if (!probe_write_finding(first->stream, sheet->experiment, sheet->step, sheet->probe, true, &next)) {
         fprintf(first->stream, "%.*s", (int)strlen(sheet->probe->about) - 1, sheet->probe->about); // without its full stop
     }
-    probe_write_findings(others->stream, sheet->experiment, sheet->step, sheet->probe, true, next);
-    AUTO_FREE char *finding = writer_end(first);
-    AUTO_FREE char *findings = writer_end(others);
-    Writer *head = writer_begin();
-    Writer *foot = writer_begin();
-    plot_write_powers(head->stream, finding);
-    plot_write_powers(foot->stream, findings);
-    fprintf(foot->stream, "%s ", sheet->probe->claim);
+    probe_write_findings(rest->stream, sheet->experiment, sheet->step, sheet->probe, true, next);
+    fprintf(rest->stream, "%s ", sheet->probe->claim);
     if (sheet->step > 0) {
-        fprintf(foot->stream, "After %d steps of training. ", sheet->step);
+        fprintf(rest->stream, "After %d steps of training. ", sheet->step);
     }
-    plot_write_settings(foot->stream, sheet->experiment);
-    *title = writer_end(head);
-    *caption = writer_end(foot);
+    plot_write_settings(rest->stream, sheet->experiment);
+    *title = plot_powers(writer_end(first));
+    *caption = plot_powers(writer_end(rest));
 }
 
 static bool write_page(Sheet *sheet, const char *path, Error *error)

@@ -157,7 +157,7 @@ bool plot_heatmap(const Experiment *experiment, const char *path, Error *error)
     char *note = write_note(experiment, &arms, maps);
     int first_column = arms.n > MAPS_MOST ? (arms.n + 1) / 2 : arms.n;
     Page page;
-    page_open(&page, path, plot_training_finding(experiment, false), plot_training_caption(experiment, note), &arms);
+    page_open(&page, path, plot_powers(plot_training_finding(experiment)), plot_training_caption(experiment, note), &arms);
     write_colors(page.script, maps, arms.n, page.bottom, page.top);
     write_column(&page, experiment, &arms, maps, 0, first_column);
     if (first_column < arms.n) {

@@ -10,42 +10,40 @@
 // ------------------------------------------------------------------------------------------------------------
 // Numbers
 
-const char *plot_number_plain(double value, char text[NUMBER_PLOT_TEXT])
+void plot_write_number(FILE *out, double value)
 {
     double size = fabs(value);
     if (!isfinite(value)) {
-        snprintf(text, NUMBER_PLOT_TEXT, "%s", isnan(value) ? "NaN" : "infinite");
+        fprintf(out, "%s", isnan(value) ? "NaN" : "infinite");
     } else if (value == 0 || (size >= 0.00095 && size < 99950)) {
-        number_format(text, NUMBER_PLOT_TEXT, size >= 99.5 ? "%.0f" : "%.2g", value);
+        number_print(out, size >= 99.5 ? "%.0f" : "%.2g", value);
     } else {
-        number_format(text, NUMBER_PLOT_TEXT, "%.1e", value);
+        number_print(out, "%.1e", value);
     }
-    return text;
 }
 
-void plot_write_powers(FILE *out, const char *text)
+// Only of numbers with a point, which rules hardly have.
+char *plot_powers(char *text)
 {
     static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+    Writer *writer = writer_begin();
+    bool fraction = false; // behind a point and its digits?
     for (const char *c = text; *c != '\0'; c++) {
         int exponent;
         int length = 0;
-        bool power = c > text && isdigit((unsigned char)c[-1]) && sscanf(c, "e%d%n", &exponent, &length) == 1 && length >= 4;
-        if (!power) {
-            fputc(*c, out);
-            continue;
+        if (fraction && sscanf(c, "e%d%n", &exponent, &length) == 1) {
+            fprintf(writer->stream, "·10%s", exponent < 0 ? "⁻" : "");
+            for (int place = abs(exponent) >= 100 ? 100 : abs(exponent) >= 10 ? 10 : 1; place > 0; place /= 10) {
+                fprintf(writer->stream, "%s", digits[abs(exponent) / place % 10]);
+            }
+            c += length - 1;
+        } else {
+            fputc(*c, writer->stream);
         }
-        fprintf(out, "·10%s", exponent < 0 ? "⁻" : "");
-        for (int place = abs(exponent) >= 100 ? 100 : abs(exponent) >= 10 ? 10 : 1; place > 0; place /= 10) {
-            fprintf(out, "%s", digits[abs(exponent) / place % 10]);
-        }
-        c += length - 1;
+        fraction = *c == '.' || (fraction && isdigit((unsigned char)*c));
     }
-}
-
-void plot_write_number(FILE *out, double value)
-{
-    char text[NUMBER_PLOT_TEXT];
-    plot_write_powers(out, plot_number_plain(value, text));
+    free(text);
+    return writer_end(writer);
 }
 
 double plot_tic_distance(double range, int n)

@@ -164,8 +164,8 @@ START_TEST(values_that_do_not_exist)
     ASSERT_MISTAKE(reduction_name(-1), "reduction_name: unknown value -1");
     ASSERT_MISTAKE(word_distance(NULL, "x"), "word_distance: a is NULL");
     ASSERT_MISTAKE(experiment_layer_word(NULL), "experiment_layer_word: experiment is NULL");
-    ASSERT_MISTAKE(plot_finding(NULL, NULL, false), "plot_finding: experiment is NULL");
-    ASSERT_MISTAKE(plot_training_finding(NULL, false), "plot_training_finding: experiment is NULL");
+    ASSERT_MISTAKE(plot_finding(NULL, NULL), "plot_finding: experiment is NULL");
+    ASSERT_MISTAKE(plot_training_finding(NULL), "plot_training_finding: experiment is NULL");
     ASSERT_MISTAKE(tape_leave(-1), "tape_leave: -1 is not what tape_enter returned");
     ASSERT_MISTAKE(tape_sublayer_begin(NULL), "tape_sublayer_begin: stream is NULL");
     ASSERT_MISTAKE(tape_sublayer(tape, -1), "tape_sublayer: the tape has no node -1, but 2 nodes");

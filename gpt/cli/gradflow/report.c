@@ -8,7 +8,7 @@
 // The conclusion: the plot's title.
 static void print_conclusion(const Experiment *experiment, int step)
 {
-    AUTO_FREE char *finding = step > 0 ? plot_training_finding(experiment, true) : plot_finding(experiment, NULL, true);
+    AUTO_FREE char *finding = step > 0 ? plot_training_finding(experiment) : plot_finding(experiment, NULL);
     printf("%s", terminal_color(COLOR_BOLD));
     terminal_print("%s%s\n", finding, terminal_color(COLOR_END));
 }
