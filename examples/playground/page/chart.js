@@ -1,6 +1,6 @@
 // chart.js: lines with bands over layers or steps, on a logarithmic or linear axis.
 
-import {extent} from 'd3-array';
+import {extent, range} from 'd3-array';
 import {area, line} from 'd3-shape';
 import {scaleLinear} from 'd3-scale';
 import {armStyle, color, swatch} from './style.js';
@@ -56,15 +56,10 @@ function logScale(values, top, bottom) {
     const [low, high] = [least - margin, most + margin];
     const hasZero = values.includes(0);
     const scale = scaleLinear([low, high], [hasZero ? bottom - 22 : bottom, top]);
-    const decades = wholeTicks(scale, (bottom - top) / 42);
-    const ticks = decades.map((tick) => ({y: scale(tick), text: high - low < 3 ? number(10 ** tick, 1) : power(tick)}));
-    if (high - low < 3) {
-        for (let decade = Math.floor(low); decade <= high; decade++) {
-            for (const tick of [decade + Math.log10(2), decade + Math.log10(5)].filter((at) => at > low && at < high)) {
-                ticks.push({y: scale(tick), text: number(10 ** tick, 1)});
-            }
-        }
-    }
+    const isShort = high - low < 3; // then 1, 2 and 5 times each power of ten
+    const places = isShort ? range(Math.floor(low), high).flatMap((ten) => [ten, ten + Math.log10(2), ten + Math.log10(5)])
+                           : wholeTicks(scale, (bottom - top) / 42);
+    const ticks = places.filter((at) => at >= low && at <= high).map((at) => ({y: scale(at), text: isShort ? number(10 ** at, 1) : power(at)}));
     if (hasZero) {
         ticks.push({y: bottom - 4, text: '0'});
     }

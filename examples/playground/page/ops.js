@@ -1,4 +1,4 @@
-// ops.js: the formulas of each operation, forward and backward. dx is short for dL/dx; the sources are in tensor/ops/.
+// ops.js: the formulas of the operations that the page's networks use, forward and backward. dx is short for dL/dx; the sources are in tensor/ops/.
 
 const elementwise = (name, slope) => ({forward: `y = ${name}(x)`, backward: `dx = ${slope} \\odot dy`});
 const gelu = elementwise('\\mathrm{gelu}', '\\mathrm{gelu}\'(x)');
@@ -6,11 +6,11 @@ const gelu = elementwise('\\mathrm{gelu}', '\\mathrm{gelu}\'(x)');
 export const ops = {
     linear: {forward: 'y = x W^{\\mathsf T} + b', backward: 'dx = dy\\,W, \\quad dW = dy^{\\mathsf T} x, \\quad db = \\textstyle\\sum dy',
              words: 'A weighted sum of the inputs for each output.'},
-    matmul: {forward: 'y = a b', backward: 'da = dy\\,b^{\\mathsf T}, \\quad db = a^{\\mathsf T} dy'},
     add: {forward: 'y = a + b', backward: 'da = dy, \\quad db = dy', words: 'An addition passes its gradient to both inputs, unchanged. This is why a shortcut carries the gradient.'},
     sub: {forward: 'y = a - b', backward: 'da = dy, \\quad db = -dy'},
     mul: {forward: 'y = a \\odot b', backward: 'da = b \\odot dy, \\quad db = a \\odot dy'},
     div: {forward: 'y = a / b', backward: 'da = dy / b, \\quad db = -\\,dy \\odot y / b'},
+    pow: {forward: 'y = x^p', backward: 'dx = p\\,x^{p - 1} \\odot dy'},
     scale: {forward: 'y = c\\,x', backward: 'dx = c\\,dy', words: 'Multiplied by a constant, forward and backward.'},
     add_scalar: {forward: 'y = x + c', backward: 'dx = dy'},
     detach: {forward: 'y = x', backward: 'dx = 0', words: 'The value passes; the gradient stops here.'},
@@ -25,14 +25,8 @@ export const ops = {
     rmsnorm: {forward: 'y = \\frac{x}{\\sqrt{\\mathrm{mean}(x^2) + \\varepsilon}}\\,w', backward: 'dx = \\frac{1}{r}\\left(d\\hat x - \\hat x\\,\\mathrm{mean}(d\\hat x\\,\\hat x)\\right)'},
     attention: {forward: 'y = \\mathrm{softmax}\\left(\\frac{q k^{\\mathsf T}}{\\sqrt{d}}\\right) v', backward: 'dq, dk, dv \\text{ from } dy',
                 words: 'Each token gets a weighted mean of the values of the tokens it attends to.'},
-    softmax: {forward: 'y_i = e^{x_i} / \\textstyle\\sum_j e^{x_j}', backward: 'dx = y \\odot (dy - \\textstyle\\sum dy \\odot y)'},
-    causal_mask: {forward: 'y_{ij} = x_{ij} \\text{ for } j \\le i, \\text{ else } -\\infty', backward: 'dx_{ij} = dy_{ij} \\text{ for } j \\le i, \\text{ else } 0'},
     embedding: {forward: 'y_t = W_{\\mathrm{id}_t}', backward: 'dW_{\\mathrm{id}_t} \\mathrel{+}= dy_t', words: 'Takes a row of the table for each token.'},
     slice: {forward: 'y = \\text{part of } x', backward: 'dx = dy \\text{ there, } 0 \\text{ elsewhere}'},
-    concat: {forward: 'y = [a, b, \\ldots]', backward: 'da, db, \\ldots = \\text{their parts of } dy'},
-    reshape: {forward: 'y = x, \\text{ in another shape}', backward: 'dx = dy'},
-    transpose: {forward: 'y = x^{\\mathsf T}', backward: 'dx = dy^{\\mathsf T}'},
-    dropout: {forward: 'y = m \\odot x', backward: 'dx = m \\odot dy'},
     mse_loss: {forward: 'L = \\mathrm{mean}\\left((y - t)^2\\right)', backward: 'dy = \\tfrac{2}{n}(y - t)', words: 'The loss: backward starts here, with dL/dL = 1.'},
     cross_entropy: {forward: 'L = -\\mathrm{mean}(\\log p_{\\mathrm{target}})', backward: 'd\\,\\mathrm{logits} = (p - [\\mathrm{target}]) / n',
                     words: 'The loss: backward starts here, with dL/dL = 1.'},

@@ -96,11 +96,9 @@ export function limitOf(field, view) {
 // The value that a text stands for, or an error: {value} or {error}.
 export function parse(name, text, state) {
     const field = fields[name];
-    if (field.kind === 'choice' && !field.choices.includes(text)) {
-        return {error: `${field.label}: '${text}' is unknown (expected ${field.choices.join(', ')})`};
-    }
-    if (field.kind === 'switch' && text !== 'on' && text !== 'off') {
-        return {error: `${field.label}: '${text}' is unknown (expected on or off)`};
+    const choices = field.kind === 'switch' ? ['on', 'off'] : field.choices;
+    if (choices && !choices.includes(text)) {
+        return {error: `${field.label}: '${text}' is unknown (expected ${choices.join(', ')})`};
     }
     if (field.kind !== 'count' && field.kind !== 'number') {
         return {value: text};

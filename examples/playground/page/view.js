@@ -40,7 +40,6 @@ export class View {
     async copy(text, name) {
         try {
             await navigator.clipboard.writeText(text);
-            announce(`${name} was copied`);
             this.page.notify(`${name} was copied.`);
         } catch {
             this.page.notify(`This browser does not allow copying. ${name}: ${text}`);
