@@ -36,6 +36,10 @@ START_TEST(a_rule_is_shown_and_drawn)
     Run run = run_gptape("rules keel --out keel.dot");
     assert_succeeded(&run);
     assert_has(&run, run.out, "keel: norm(S*h + f(norm(h)))\n");
+    Error error;
+    char purpose[40]; // its beginning, which is on one line
+    snprintf(purpose, sizeof purpose, "%s", residual_row(residual_rule("keel", &error))->purpose);
+    assert_has(&run, run.out, purpose);
     assert_has(&run, run.out, "  ln_1_2  LayerNorm  weight (32)  bias (32)\n");
     run_free(&run);
     run = run_shell("grep -c 'weight=0' keel.dot"); // two shortcuts of two arrows each
