@@ -177,6 +177,12 @@ static void add_sample(cJSON *json, const Generation *generation, const int *ids
     }
 }
 
+// After the first token. NaN, and so null in JSON, if there was no other.
+static double later_tokens_per_s(const Pace *pace)
+{
+    return pace->n / pace->seconds;
+}
+
 // The samples, and if there is only one also its ids and text by themselves. Frees samples.
 static void print_json(const Generation *generation, cJSON *samples, const Pace *pace)
 {
@@ -192,7 +198,7 @@ static void print_json(const Generation *generation, cJSON *samples, const Pace 
     }
     cJSON_AddItemToObject(json, "samples", samples);
     json_add_number(json, "first_token_ms", pace->first * 1e3);
-    json_add_number(json, "tokens_per_s", pace->n / pace->seconds); // NaN, and so null, for a single token
+    json_add_number(json, "tokens_per_s", later_tokens_per_s(pace));
     json_print(json);
 }
 
@@ -232,7 +238,7 @@ static void note_after(const Generation *generation, const Pace *pace)
         return;
     }
     if (pace->n > 0) {
-        snprintf(note, sizeof note, ", then %.4g tokens/s", pace->n / pace->seconds);
+        snprintf(note, sizeof note, ", then %.4g tokens/s", later_tokens_per_s(pace));
     }
     command_note(options, "%d token%s: the first after %.3g s%s%s", pace->total, plural(pace->total), pace->first, note,
                  slid ? "; beyond the context length, each token recomputes all positions" : "");
