@@ -192,6 +192,20 @@ START_TEST(json_has_the_text_that_is_printed)
 }
 END_TEST
 
+// The last token is not read, so one prompt token and 32 new ones fit into a context of 32.
+START_TEST(the_note_tells_when_the_context_is_exceeded)
+{
+    Run run = run_gptape("generate --config tiny --prompt-ids 1 --tokens 32");
+    assert_succeeded(&run);
+    ck_assert_ptr_null(strstr(run.err, "beyond the context"));
+    run_free(&run);
+    run = run_gptape("generate --config tiny --prompt-ids 1 --tokens 33");
+    assert_succeeded(&run);
+    assert_has(&run, run.err, "beyond the context");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(samples_as_json)
 {
     double start = clock_seconds();
@@ -290,6 +304,7 @@ int main(void)
     tcase_add_loop_test(tcase, these_print_something_else, 0, sizeof different / sizeof different[0]);
     tcase_add_test(tcase, samples_are_set_apart);
     tcase_add_test(tcase, json_has_the_text_that_is_printed);
+    tcase_add_test(tcase, the_note_tells_when_the_context_is_exceeded);
     tcase_add_test(tcase, samples_as_json);
     tcase_add_test(tcase, causal_off_says_that_nothing_is_kept);
     tcase_add_loop_test(tcase, ctrl_c_ends_the_line, 0, sizeof interrupts / sizeof interrupts[0]);

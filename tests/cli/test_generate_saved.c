@@ -174,6 +174,7 @@ static const char *const wrong[][2] = {
      "--prompt-ids: '99999999999999999999999999999999' is not an integer between 0 and 255"},
     {"gptape generate --prompt a --prompt-ids 1", "--prompt: only one of --prompt and --prompt-ids can be continued; leave one out"},
     {"gptape generate --config char", "--vocab-size: 65 is too small for a text's bytes (expected at least 256, or --prompt-ids)"},
+    {"gptape generate --config char --tokenizer bytes", "--vocab-size: 65 is too small for the 256 tokens of the tokenizer bytes"},
     {"gptape generate --config char --prompt hello", "--vocab-size: 65 is too small for a text's bytes (expected at least 256, or --prompt-ids)"},
     {"gptape generate --samples 0", "--samples: '0' is not an integer between 1 and 1000000"},
     {"gptape generate --temperature 0", "--temperature: '0' is too small (expected above 0; --greedy takes the most likely token each time)"},
