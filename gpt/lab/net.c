@@ -276,23 +276,21 @@ void net_keep(Net *net)
     *kept = (Kept){.net = net,
                    .parameters = parameters,
                    .grads = unwind_allocate((size_t)parameters.count, sizeof(Real *), what),
-                   .data = unwind_allocate(parameters.values, sizeof(Real), what),
+                   .data = weight_copy(&parameters).values,
                    .grad_data = unwind_allocate(parameters.values, sizeof(Real), what),
                    .training = net->module->training};
     if (net->gpt != NULL) {
         kept->random = net->gpt->random;
     }
-    Real *data = kept->data;
+    unwind_add(free, kept->data);
     Real *grad = kept->grad_data;
     for (int i = 0; i < parameters.count; i++) {
         const Tensor *parameter = parameters.parameters[i];
         size_t n = tensor_count(parameter);
-        memcpy(data, parameter->data, n * sizeof *data);
         kept->grads[i] = parameter->grad;
         if (parameter->grad != NULL) {
             memcpy(grad, parameter->grad, n * sizeof *grad);
         }
-        data += n;
         grad += n;
     }
     unwind_add(restore, kept);
