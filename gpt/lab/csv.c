@@ -59,12 +59,11 @@ int experiment_csv_column(const char *name)
     REQUIRE(name);
     size_t length = strlen(name);
     int column = 0;
-    for (const char *at = experiment_csv_header; at != NULL; column++) {
+    for (const char *at = experiment_csv_header; *at != '\0'; at += strcspn(at, ",\n") + 1) {
         if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]) != NULL) {
             return column;
         }
-        at = strchr(at, ',');
-        at = at == NULL ? NULL : at + 1;
+        column++;
     }
     return -1;
 }
