@@ -59,14 +59,15 @@ static bool is_chosen(const Options *options, const BenchCase *which)
     return chosen;
 }
 
-// How many cases whose names begin with kind, "step-", are chosen; with "", how many in all.
-static int count_chosen(const Options *options, const char *kind)
+// The rows of the report that is to be filled.
+static void choose_cases(const Options *options, BenchReport *report)
 {
-    int n = 0;
     for (int i = 0; i < bench_case_count; i++) {
-        n += is_chosen(options, &bench_cases[i]) && strncmp(bench_cases[i].name, kind, strlen(kind)) == 0;
+        if (is_chosen(options, &bench_cases[i])) {
+            report->rows[report->n_rows].which = &bench_cases[i];
+            report->n_rows++;
+        }
     }
-    return n;
 }
 
 // Each name must choose something.
@@ -87,14 +88,14 @@ static bool check_names(const Options *options)
 }
 
 // Reads --reduce, and checks that the chosen cases can run on this number of ranks.
-static bool read_ranks(const Options *options, BenchConfig *config)
+static bool read_ranks(const Options *options, const BenchReport *report, BenchConfig *config)
 {
     int word = 0;
     bool one = ranks_count() == 1;
-    for (int i = 0; i < bench_case_count; i++) {
-        const char *name = bench_cases[i].name;
-        bool sweep = bench_cases[i].run == NULL;
-        if (!is_chosen(options, &bench_cases[i]) || (one ? !sweep : sweep || begins_with(name, "step-"))) {
+    for (int i = 0; i < report->n_rows; i++) {
+        const char *name = report->rows[i].which->name;
+        bool sweep = report->rows[i].which->run == NULL;
+        if (one ? !sweep : sweep || begins_with(name, "step-")) {
             continue;
         }
         return one ? option_error(options, "case", "%s needs several ranks (expected mpirun -n N gptape bench)", name)
@@ -130,38 +131,34 @@ static bool read_text(const Options *options, char **text, size_t *n, Error *err
 
 // ------------------------------------------------------------------------------------------------------------
 
-static bool measure(const Options *options, const BenchConfig *config, BenchReport *report, Error *error)
+static bool measure(const Options *options, BenchReport *report, Error *error)
 {
-    int n = count_chosen(options, "");
     Progress progress = progress_begin(options, "cases");
-    bool done = bench_peaks(config, &report->peaks, error);
-    for (int i = 0; done && i < bench_case_count; i++) {
-        if (is_chosen(options, &bench_cases[i])) {
-            BenchRow *row = &report->rows[report->n_rows];
-            row->which = &bench_cases[i];
-            done = bench_case(row->which, config, &row->figures, error);
-            report->n_rows++;
-            progress_update(report->n_rows, n, &progress);
-        }
+    bool done = bench_peaks(report->config, &report->peaks, error);
+    for (int i = 0; done && i < report->n_rows; i++) {
+        BenchRow *row = &report->rows[i];
+        done = bench_case(row->which, report->config, &row->figures, error);
+        progress_update(i + 1, report->n_rows, &progress);
     }
     return done;
 }
 
-static bool run(const Options *options, TokenizerKind kind, BenchConfig *config, Error *error)
+static bool run(const Options *options, TokenizerKind kind, BenchConfig *config, BenchReport *report, Error *error)
 {
     AUTO_FREE char *text = NULL;
-    AUTO_FREE BenchRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
     Tokenizer *tokenizer = NULL;
-    bool tokenizes = count_chosen(options, "tokenizer-") > 0;
+    bool tokenizes = false;
+    for (int i = 0; i < report->n_rows; i++) {
+        tokenizes |= begins_with(report->rows[i].which->name, "tokenizer-");
+    }
     if (tokenizes && read_text(options, &text, &config->n_text, error)) {
         tokenizer = options_tokenizer(options, kind, options_text(options, "data"), error);
     }
     config->tokenizer = tokenizer;
     config->text = text;
-    BenchReport report = {.config = config, .rows = rows};
-    bool done = (!tokenizes || tokenizer != NULL) && measure(options, config, &report, error);
+    bool done = (!tokenizes || tokenizer != NULL) && measure(options, report, error);
     if (done) {
-        (options_given(options, "json") ? bench_print_json : bench_print)(&report);
+        (options_given(options, "json") ? bench_print_json : bench_print)(report);
     }
     if (done && tokenizes) {
         options_tokenizer_note(options, kind);
@@ -170,23 +167,17 @@ static bool run(const Options *options, TokenizerKind kind, BenchConfig *config,
     return done;
 }
 
-static bool run_on_ranks(const Options *options, const BenchConfig *config, Error *error)
-{
-    AUTO_FREE bool *chosen = memory_allocate((size_t)bench_case_count * sizeof *chosen, "the cases");
-    for (int i = 0; i < bench_case_count; i++) {
-        chosen[i] = is_chosen(options, &bench_cases[i]);
-    }
-    return bench_on_ranks(options, chosen, config, error);
-}
-
 int command_bench(const Options *options)
 {
     TokenizerKind kind;
     BenchConfig config = {0};
     Error error;
     const ResidualRule *rule = NULL;
+    AUTO_FREE BenchRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
+    BenchReport report = {.config = &config, .rows = rows};
+    choose_cases(options, &report);
     if (!check_names(options) || !options_double(options, "seconds", 0.0, 3600.0, &config.seconds)
-        || !options_switch(options, "recompute", &config.recompute) || !read_ranks(options, &config)
+        || !options_switch(options, "recompute", &config.recompute) || !read_ranks(options, &report, &config)
         || !options_tokenizer_kind(options, TOKENIZER_COUNT, &kind)
         || (options_given(options, "residual") && (rule = options_rule(options, 0)) == NULL)) {
         return command_status(false);
@@ -196,6 +187,6 @@ int command_bench(const Options *options)
         bench_print_cases();
         return STATUS_OK;
     }
-    bool done = ranks_count() > 1 ? run_on_ranks(options, &config, &error) : run(options, kind, &config, &error);
+    bool done = ranks_count() > 1 ? bench_on_ranks(options, &report, &error) : run(options, kind, &config, &report, &error);
     return command_status(done || report_failure(options, &error));
 }

@@ -5,7 +5,7 @@
 
 #include "gpt/cli/kit/kit.h"
 
-// A case that was run.
+// A case that was chosen, and what was measured.
 typedef struct BenchRow {
     const BenchCase *which;
     BenchFigures figures;
@@ -20,8 +20,8 @@ typedef struct BenchReport {
 
 void bench_print(const BenchReport *report); // tables
 void bench_print_json(const BenchReport *report);
-// Under mpirun: the chosen of bench_cases, training steps and sweeps, on all ranks.
-bool bench_on_ranks(const Options *options, const bool *chosen, const BenchConfig *config, Error *error);
+// Under mpirun: runs the report's cases, training steps and sweeps, on all ranks, and prints what was measured.
+bool bench_on_ranks(const Options *options, const BenchReport *report, Error *error);
 void bench_print_cases(void); // for --list
 
 #endif

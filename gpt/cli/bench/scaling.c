@@ -139,18 +139,17 @@ static bool time_sweep(const Options *options, const BenchCase *which, double se
 
 // ------------------------------------------------------------------------------------------------------------
 
-bool bench_on_ranks(const Options *options, const bool *chosen, const BenchConfig *config, Error *error)
+bool bench_on_ranks(const Options *options, const BenchReport *report, Error *error)
 {
+    const BenchConfig *config = report->config;
+    int n = report->n_rows;
     AUTO_FREE ScalingRow *rows = memory_allocate_zeroed((size_t)bench_case_count, sizeof *rows, "the cases");
-    int n = 0;
     bool done = true;
-    for (int i = 0; done && i < bench_case_count; i++) {
-        if (chosen[i]) {
-            rows[n].which = &bench_cases[i];
-            done = rows[n].which->run == NULL ? time_sweep(options, rows[n].which, config->seconds, &rows[n].scaling, error)
-                                              : bench_scaling(rows[n].which, config, &rows[n].scaling, error);
-            n++;
-        }
+    for (int i = 0; done && i < n; i++) {
+        ScalingRow *row = &rows[i];
+        row->which = report->rows[i].which;
+        done = row->which->run == NULL ? time_sweep(options, row->which, config->seconds, &row->scaling, error)
+                                       : bench_scaling(row->which, config, &row->scaling, error);
     }
     if (done) {
         (options_given(options, "json") ? print_json : print_scaling)(rows, n, config->reduce);
