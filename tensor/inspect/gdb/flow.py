@@ -94,14 +94,12 @@ def stack_pointer():
     return int(gdb.parse_and_eval("(unsigned long) $sp"))
 
 
-@command("backward-step", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none"})
+@command("backward-step", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE, {"": "none"}, live=True)
 def backward_step(argument):
     """Run the next node's backward; show what each input received.
 Stops after the node, in tape_walk_back. Where break-backward has stopped, that
 node is the next. An input that is used twice has two rows, each with what that
 use contributed."""
-    if not is_running():
-        raise gdb.GdbError("the program is not running (start it with run or start)")
     gate = gdb.Breakpoint("node_backward", internal=True, temporary=True)
     if gdb.newest_frame().pc() in [location.address for location in gate.locations]:
         gate.delete()

@@ -12,14 +12,16 @@ from .text import l2, l2_text, matrix_text, mean_abs, number, select, shape_text
 COMMANDS = {}                      # name: the first line of its help, for the command gptape
 
 
-def command(name, kind=gdb.COMMAND_DATA, completes=gdb.COMPLETE_EXPRESSION, words=None):
+def command(name, kind=gdb.COMMAND_DATA, completes=gdb.COMPLETE_EXPRESSION, words=None, live=False):
     """Makes a gdb command of a function that takes the argument, if words are given only one of them: word -> how messages put it.
-    The function's docstring is the help, and errors are one line."""
+    live: the program must be running. The function's docstring is the help, and errors are one line."""
     def make(run):
         def invoke(self, argument, from_tty):
             argument = argument.strip()
             if words and argument not in words:
                 raise gdb.GdbError(f"{name}: unknown argument '{argument}' (expected {', or '.join(words.values())})")
+            if live and not is_running():
+                raise gdb.GdbError("the program is not running (start it with run or start)")
             try:
                 run(argument)
             except (Invalid, gdb.error) as error:

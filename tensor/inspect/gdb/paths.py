@@ -2,7 +2,7 @@
 
 import gdb
 
-from .look import command, is_running, say
+from .look import command, say
 from .read import Invalid, item_size, read_values
 from .tape import Tensor, current_tape, tensor_or_invalid
 from .text import number, table_text
@@ -53,11 +53,6 @@ def tensor_name(value, otherwise):
     return otherwise if isinstance(tensor, Invalid) or not tensor.name() else tensor.name()
 
 
-def require_running():
-    if not is_running():
-        raise gdb.GdbError("the program is not running (start it with run or start): it has to compute this")
-
-
 def pointer_to(argument, leaf=False):
     """The expression as a pointer to a Tensor, which may be a leaf if so said; and the tensor."""
     value = gdb.parse_and_eval(argument)
@@ -76,14 +71,13 @@ def last_loss(tape):
     raise gdb.GdbError("no loss on the tape yet (expected a tensor of one value, as in paths loss)")
 
 
-@command("paths")
+@command("paths", live=True)
 def paths_command(argument):
     """Split each sublayer's gradient by how many sublayers it passed.
 Usage: paths for the last single value on the tape, or paths LOSS. A row is the
 start of a sublayer: the L2 norm of the gradient there, its mean length, and the
 share of each length k, of the sum of their norms. The program walks back over
 its tape once per length; no gradient changes."""
-    require_running()
     tape = current_tape()
     stream = Stream(tape)
     pointer, loss = pointer_to(argument) if argument else last_loss(tape)
@@ -111,7 +105,7 @@ def release(pointer):
     gdb.parse_and_eval(f"((void (*)(void *)) free)((void *) {int(pointer):#x})")
 
 
-@command("jacobian")
+@command("jacobian", live=True)
 def jacobian_command(argument):
     """Show how each sublayer's Jacobian changes the size of gradients.
 Usage: jacobian for the Jacobians from the start of each sublayer to the end of
@@ -119,7 +113,6 @@ the residual stream, or jacobian Y, X for dY/dX of any two tensors on the tape
 (X may be a leaf). Shown is the mean squared singular value: 1 keeps the size on
 average. Exact for a Y of up to 1024 values, by one walk back over the tape for
 each; otherwise estimated from 64 walks. No gradient changes."""
-    require_running()
     if argument:
         y, _, x = (part.strip() for part in argument.partition(","))
         if not x:
