@@ -71,14 +71,15 @@ KIND := /debug
 OPTIMIZE := -O0 -g3 -fno-omit-frame-pointer
 else
 OPTIMIZE := -O3 -g
-QUICK := -O1
+FAST_FLAG := -O2
+QUICK_FLAG := -Og
 BRIEF := -g1
 endif
 BUILD := build$(if $(filter clang%,$(notdir $(CC))),/clang)$(KIND)
 
 # No -ffast-math, no -march=native, no fused multiply-adds: our sources give the same numbers everywhere.
 # One set of objects, -fPIC, makes both libraries; without semantic interposition calls in it can still be inlined.
-FLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off -pthread \
+FLAGS := -pipe -std=c11 -D_POSIX_C_SOURCE=200809L $(OPTIMIZE) -fno-math-errno -ffp-contract=off -pthread \
          -fPIC -fvisibility=hidden -fno-semantic-interposition -Wall -Wextra -Wpedantic -I. $(CFLAGS)
 LIBS := -lcjson -lpcre2-8 $(ONEDNN) -lm
 
@@ -91,12 +92,14 @@ VECTOR_PARTS := loops random
 avx2_FLAGS := -mavx2 -mfma
 avx512_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 
-# The sources are built twice: in float, and in double (libgptape64, the program gptape64), which has only the plain kernels. Those in folders
-# of gpt/ that do not name Real are built once, for both: tensor.h makes Real a type there that the compiler refuses to compute with. DEBUG=1
-# builds them twice, too, because gdb shows types.
+# The sources are built twice: in float, and in double (libgptape64, the program gptape64), which has only the plain kernels. Of those that nobody
+# steps through, the ones that do not name Real are built once, for both: tensor.h makes Real a type there that the compiler refuses to compute
+# with. DEBUG=1 builds them twice, too, because gdb shows types.
 LIBRARY_SOURCES := $(sort $(shell find tensor nn gpt -name '*.c' -not -path 'gpt/cli/*' -not -name ranks_mpi.c))
 PROGRAM_SOURCES := $(sort $(shell find gpt/cli -name '*.c'))
-BOTH := $(if $(DEBUG),,$(shell grep -rLwE --include='*.c' 'Real|REAL_[A-Z]+|DTYPE_REAL|GPTAPE_DOUBLE' gpt/*/))
+NOT_STEPPED := gpt/*/ nn/residual/ nn/gradcheck.c nn/init.c gpt/config*.c gpt/stream.c gpt/kv_cache.c tensor/arena.c tensor/number.c \
+               $(patsubst %,tensor/inspect/%.c,utf8 quartiles dot_quote)
+BOTH := $(if $(DEBUG),,$(shell grep -rLwE --include='*.c' 'Real|REAL_[A-Z]+|DTYPE_REAL|GPTAPE_DOUBLE' $(NOT_STEPPED)))
 objects_of = $(patsubst %.c,$(BUILD)/$(1)/%.o,$(filter-out $(BOTH),$(2))) $(patsubst %.c,$(BUILD)/both/%.o,$(filter $(BOTH),$(2)))
 LIBRARY_OBJECTS := $(call objects_of,float,$(filter-out $(VECTOR_PARTS:%=tensor/fast/vector/%.c),$(LIBRARY_SOURCES))) \
                    $(foreach part,$(VECTOR_PARTS),$(VECTOR_KINDS:%=$(BUILD)/float/tensor/fast/vector/$(part).%.o))
@@ -121,19 +124,22 @@ all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(PLUGINS)
 # This file changes only when the compiler, its flags, or a line of this Makefile about them changes: then everything is recompiled.
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
-	@mkdir -p $(@D); new=$@.$$$$; { echo '$(CC) $(FLAGS) $(QUICK) $(BRIEF) $(LDFLAGS) $(LIBS)'; \
-	    grep -E 'FLAGS|FAST|FULL_INFO|COMPILE|OPTIMIZE' Makefile; } > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
+	@mkdir -p $(@D); new=$@.$$$$; { echo '$(CC) $(FLAGS) $(FAST_FLAG) $(QUICK_FLAG) $(BRIEF) $(LDFLAGS) $(LIBS)'; \
+	    grep -E 'FLAG|LOOPS|LEVEL|STEPPED|FULL_INFO|COMPILE|OPTIMIZE' Makefile; } > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
 	    echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; fi
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
-# Sources with loops over numbers or text are compiled for speed, the others quickly; in double only the operations and gradflow are. Those that a
+# Sources that spend long in loops are compiled with -O3, those with some loops with -O2, the others so that they compile fast. Those that a
 # reader steps through have all that a debugger shows, the others only lines.
-FAST := tensor/% nn/gradflow/% gpt/text/% gpt/generate.c gpt/sample.c gpt/train/reduce.c
-FULL_INFO := $(FAST) nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
-$(BUILD)/double/%.o: private FAST := tensor/ops/% nn/gradflow/%
-
-COMPILE = @echo 'cc $@'; mkdir -p $(@D); $(CC) $(FLAGS) $(if $(filter $(FAST),$<),,$(QUICK)) $(if $(filter $(FULL_INFO),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
-LINK = @echo 'ld $@'; mkdir -p $(@D); link() { $(CC) $(FLAGS) $(LDFLAGS) -o $@.new $^ "$$@" && mv $@.new $@; }; link
+DOUBLE_LOOPS := tensor/ops/% $(patsubst %,nn/gradflow/%.c,attention flowstats loops streams svd)
+LOOPS := $(DOUBLE_LOOPS) tensor/fast/% gpt/text/% gpt/generate.c gpt/sample.c gpt/train/reduce.c
+SOME_LOOPS := $(wildcard tensor/*.c) $(patsubst %,tensor/inspect/%.c,nan utf8) gpt/base/hash.c gpt/store/dtype.c gpt/store/safetensors_checksum.c
+FULL_INFO := tensor/% nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
+$(BUILD)/double/%.o: private LOOPS := $(DOUBLE_LOOPS)
+$(BUILD)/double/%.o: private SOME_LOOPS :=
+LEVEL = $(if $(filter $(LOOPS),$<),,$(if $(filter $(SOME_LOOPS) nn/gradflow/%,$<),$(FAST_FLAG),$(QUICK_FLAG)))
+COMPILE = @echo 'cc $@'; [ -d $(@D) ] || mkdir -p $(@D); $(CC) $(FLAGS) $(LEVEL) $(if $(filter $(FULL_INFO),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
+LINK = @echo 'ld $@'; [ -d $(@D) ] || mkdir -p $(@D); link() { $(CC) $(FLAGS) $(LDFLAGS) -o $@.new $^ "$$@" && mv $@.new $@; }; link
 
 $(BUILD)/float/tests/%.o $(BUILD)/double/tests/%.o: private FLAGS += -fvisibility=default $$(pkg-config --cflags check)
 

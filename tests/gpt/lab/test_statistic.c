@@ -265,7 +265,7 @@ START_TEST(keels_product_has_these_values)
     bool gpt = strstr(products[_i].sweep.settings, "gpt") != NULL;
     rows[0] = '\0';
     for (int layer = 0; layer < 3 - gpt; layer++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, gpt ? "h.%d.attn" : "layers.%d", layer);
         add_row(0, layer, name, "branch_ratio", 0, "", "1");
         snprintf(name, sizeof name, "h.%d.mlp", layer);
