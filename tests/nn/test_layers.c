@@ -2,6 +2,9 @@
 
 #include "tests/golden/inputs.h"
 #include "tests/nn/nn_test.h"
+#include "tests/support/capture.h"
+
+#include <unistd.h>
 
 // ------------------------------------------------------------------------------------------------------------
 // Linear and Embedding
@@ -40,6 +43,28 @@ START_TEST(linear_without_bias_has_one_parameter)
     ck_assert_int_eq(linear.module.n_parameters, 1);
     Tensor *y = linear_forward(&linear, tensor_full(SHAPE(1, 2), 0));
     ck_assert_double_eq(largest_size(y->data, 3), 0);
+    module_free(&linear.module);
+}
+END_TEST
+
+// A line of the program and one of the module: in the tape as text, and in what the watch for NaN reports.
+START_TEST(the_line_in_a_module_is_shown_beside_the_callers)
+{
+    Linear linear;
+    linear_init(&linear, NULL, "fc", 2, 2, false);
+    Tensor *x = tensor_zeros(SHAPE(1, 2));
+    Capture capture = capture_start(STDOUT_FILENO);
+    linear_forward(&linear, x);
+    tape_print(tape_current());
+    char *text = capture_end(&capture);
+    const char *caller = strstr(text, "tests/nn/test_layers.c:");
+    ck_assert_ptr_nonnull(caller);
+    ck_assert_ptr_nonnull(strstr(caller, " (nn/linear.c:"));
+    free(text);
+    linear.weight->data[0] = (Real)NAN;
+    nan_watch(true);
+    ASSERT_MISTAKE(linear_forward(&linear, x), "; in module fc (nn/linear.c:");
+    nan_watch(false);
     module_free(&linear.module);
 }
 END_TEST
@@ -285,6 +310,7 @@ int main(void)
     TCase *linear = case_with_tape(suite, "linear and embedding");
     tcase_add_test(linear, linear_is_x_times_weight_transposed_plus_bias);
     tcase_add_test(linear, linear_without_bias_has_one_parameter);
+    tcase_add_test(linear, the_line_in_a_module_is_shown_beside_the_callers);
     tcase_add_test(linear, embedding_gives_rows_and_adds_up_the_gradient_of_a_row_taken_twice);
 
     TCase *layernorm = case_with_tape(suite, "layernorm");

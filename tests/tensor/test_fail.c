@@ -224,6 +224,32 @@ START_TEST(by_default_refused_memory_is_printed_and_exits_with_1)
 }
 END_TEST
 
+// What a debugger would find: the module that made the mistake is still computing.
+static void look_at_abort(int number)
+{
+    (void)number;
+    const char *scope = tape_current()->scope;
+    _exit(scope != NULL && strcmp(scope, "m") == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void make_mistake_in_module(void)
+{
+    tape_create();
+    tape_enter("m", HERE);
+    signal(SIGABRT, look_at_abort);
+    make_mistake();
+}
+
+START_TEST(by_default_nothing_is_undone_before_the_abort)
+{
+    char *text;
+    int status = run_child(make_mistake_in_module, &text);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), EXIT_SUCCESS);
+    free(text);
+}
+END_TEST
+
 START_TEST(a_handler_that_returns_ends_the_program)
 {
     char *text;
@@ -255,6 +281,7 @@ int main(void)
     tcase_add_test(handler, memory_kept_for_kernels_is_forgotten_when_more_is_refused);
     tcase_add_test(handler, by_default_a_mistake_is_printed_and_aborts);
     tcase_add_test(handler, by_default_refused_memory_is_printed_and_exits_with_1);
+    tcase_add_test(handler, by_default_nothing_is_undone_before_the_abort);
     tcase_add_test(handler, a_handler_that_returns_ends_the_program);
     tcase_add_test_raise_signal(handler, a_mistake_aborts_so_that_a_debugger_stops, SIGABRT);
     return suite_run(suite);

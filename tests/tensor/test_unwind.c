@@ -143,6 +143,10 @@ START_TEST(a_checkpoint_computes_the_same_twice)
     Tensor *x = parameter();
     int runs = 0;
     assert_mistake("tensor_checkpoint: 0 inputs (expected 1 or more)", tensor_checkpoint_many(square, NULL, &x, 0, NULL));
+    Tensor *y = tensor_checkpoint_many(square, NULL, &x, 1, NULL);
+    Real dx[3];
+    assert_mistake_begins("tensor_vjp: node 0 is a checkpoint, which is recomputed as a whole", tensor_vjp(y, x->data, x, dx));
+    tape_reset(tape);
     Tensor *loss = tensor_sum(tensor_checkpoint_many(null_in_backward, &runs, &x, 1, NULL));
     assert_mistake_begins("tensor_checkpoint, backward of node 0: the function returned NULL the second time (expected shape (3) again)",
                           tensor_backward(loss));

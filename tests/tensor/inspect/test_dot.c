@@ -329,11 +329,29 @@ START_TEST(tape_dot_writes_to_stdout)
 }
 END_TEST
 
+// The innermost module computes first here, and the outermost last.
+START_TEST(a_module_lies_in_the_innermost_that_contains_it)
+{
+    static const char *const scopes[] = {"net.a.b", "net.a", "net"};
+    Tensor *x = tensor_full(SHAPE(1), 1);
+    for (int i = 0; i < 6; i++) {
+        tape_scope(scopes[i / 2]);
+        x = tensor_scale(x, 1);
+    }
+    char *text = drawn(NULL, 6);
+    ck_assert_ptr_nonnull(strstr(text, "label=\"net\""));
+    ck_assert_ptr_nonnull(strstr(text, "label=\"a\""));
+    ck_assert_ptr_nonnull(strstr(text, "label=\"b\""));
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("drawing");
     TCase *tests = case_with_tape(suite, "dot");
     tcase_add_checked_fixture(tests, start, end);
+    tcase_add_test(tests, a_module_lies_in_the_innermost_that_contains_it);
     tcase_add_test(tests, before_backward_there_are_operations_modules_and_shapes);
     tcase_add_test(tests, after_backward_arrows_carry_what_came_back);
     tcase_add_test(tests, the_legend_is_of_what_is_drawn);
