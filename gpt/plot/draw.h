@@ -149,8 +149,7 @@ void page_open(Page *page, const char *path, char *title, char *caption, const P
 void page_labels(FILE *script, const char *title, const char *x_label, const char *y_label); // of the next panel; may be NULL
 void page_place(FILE *script, double x, double y, double width, double height);              // of the next panel
 bool page_close(Page *page, Error *error);                                                   // draws it to the path
-// How many of n labels, each cut to `most` characters, fit side by side, as gnuplot estimates it.
-int page_key_columns(const char *const *labels, int n, int most, double width);
+int page_key_columns(int longest, double width); // how many labels of at most so many characters fit side by side, as gnuplot estimates it
 
 void panel_write(const Panel *panel, Page *page);
 // Fills the room for panels row by row, in at most so many columns, and frees the panels. Where a cell would be left over, the first panel is

@@ -2,6 +2,7 @@
 
 #include "gpt/plot/draw.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -117,15 +118,9 @@ static void write_lines(FILE *script, char *text, double y, double line_height, 
     }
 }
 
-int page_key_columns(const char *const *labels, int n, int most, double width)
+int page_key_columns(int longest, double width)
 {
     enum { PAGE = 88, SAMPLE = 7 }; // characters
-    int longest = 1;
-    for (int i = 0; i < n; i++) {
-        int length = plot_length(labels[i]);
-        length = length < most ? length : most;
-        longest = length > longest ? length : longest;
-    }
     int columns = (int)(width * PAGE) / (longest + SAMPLE);
     return columns < 1 ? 1 : columns > 4 ? 4 : columns;
 }
@@ -138,11 +133,11 @@ static int key_most(const PlotArms *arms)
 
 static int columns_of(const PlotArms *arms)
 {
-    const char *names[STYLE_COUNT];
+    int longest = 1;
     for (int i = 0; i < arms->n; i++) {
-        names[i] = arms->arm[i].name;
+        longest = (int)fmax(longest, plot_length(arms->arm[i].name));
     }
-    return page_key_columns(names, arms->n, key_most(arms), 1);
+    return page_key_columns((int)fmin(longest, key_most(arms)), 1);
 }
 
 // The key of all panels: entries without a plot.

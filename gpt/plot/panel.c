@@ -119,11 +119,11 @@ static int label_most(const Panel *panel)
 // The columns of the panel's own key.
 static int key_columns(const Panel *panel)
 {
-    const char *labels[STYLE_COUNT];
+    int longest = 1;
     for (int s = 0; s < panel->n_lines; s++) {
-        labels[s] = panel->lines[s].label;
+        longest = (int)fmax(longest, plot_length(panel->lines[s].label));
     }
-    return page_key_columns(labels, panel->n_lines, label_most(panel), panel->width);
+    return page_key_columns((int)fmin(longest, label_most(panel)), panel->width);
 }
 
 // Margins, in lines of text: below the axes for tics and label, above for title and key.
