@@ -96,6 +96,14 @@ START_TEST(existing_cells_are_not_run_again)
 }
 END_TEST
 
+START_TEST(a_network_without_the_statistic_has_an_empty_cell)
+{
+    make_command();
+    shell_succeeds("gptape sweep --vary depth=2 --shortcut off --seeds 1 --statistic 'first l2 weight_grad nothing' --runs runs.csv --quiet > out");
+    assert_prints("tail -n 1 runs.csv | rev | cut -d , -f 2", "\n");
+}
+END_TEST
+
 // An option that only repeats a default does not make another sweep of it.
 START_TEST(explicit_defaults_change_nothing)
 {
@@ -335,6 +343,7 @@ int main(void)
     tcase_add_test(sweep, a_law_is_drawn_over_the_measurement);
     tcase_add_test(sweep, the_plot_has_the_numbers_of_the_table);
     tcase_add_test(sweep, existing_cells_are_not_run_again);
+    tcase_add_test(sweep, a_network_without_the_statistic_has_an_empty_cell);
     tcase_add_test(sweep, explicit_defaults_change_nothing);
     tcase_add_test(sweep, a_varied_model_is_one_arm);
     tcase_add_test(sweep, a_torn_file_is_continued);
