@@ -29,7 +29,7 @@ OPENING = {"(": ")", "[": "]", "{": "}"}
 CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
 TOKEN = re.compile(r"""
-    (?P<space>     \s+ | \\\n                                       )
+    (?P<space>     [\s\ufeff\u200b]+ | \\\n                         )
   | (?P<comment>   //[^\n]* | /\*.*?\*/                             )
   | (?P<text>      (?:u8|[uUL])? (?: "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) )
   | (?P<number>    \.?[0-9] (?: [eEpP][+-] | [\w.] )*               )

@@ -65,8 +65,9 @@ class Session:
         return {*self.file_names, *self.entities, *self.macros, *(name for names in macros for name in names)}
 
     def names(self):
-        """{name in cells: name in the engine}"""
-        return {name: entity.engine_name for name, entity in self.entities.items()}
+        """{name in cells: name in the engine}; a macro hides what has its name."""
+        return {name: entity.engine_name for name, entity in self.entities.items()
+                if not re.match(r"#\s*define", self.macros.get(name, ""))}
 
     def known_types(self):
         types = {name for name, entity in self.entities.items() if entity.kind == "type"}
@@ -79,7 +80,7 @@ class Session:
     def keep(self, cell):
         """Notes what a cell defined, after the engine has compiled it."""
         self.entities.update(cell.entities)
-        self.macros.update(cell.macros)
+        self.macros = {name: text for name, text in self.macros.items() if name not in cell.entities} | cell.macros
         self.summaries.append(cell.summary)
         if "#include" in cell.summary:
             self.learn_headers()

@@ -31,7 +31,7 @@ from pieces import (CONSTANT, DIRECTIVE, EXPRESSION, FUNCTION, INCOMPLETE, PROTO
 from values import showing
 
 PROBLEMS_SHOWN = 10
-DEFINE = re.compile(r"#\s*define\s+(\w+)")
+DEFINE = re.compile(r"#\s*(?:define|undef)\s+(\w+)")
 
 
 def without_storage(tokens):
@@ -39,7 +39,7 @@ def without_storage(tokens):
 
 
 def defined_macro(piece):
-    """The name that a piece consisting of one #define defines, or None."""
+    """The name that a piece consisting of one #define or #undef is about, or None."""
     match = DEFINE.match(piece.tokens[0].text) if piece.kind == DIRECTIVE and len(piece.tokens) == 1 else None
     return match and match.group(1)
 

@@ -81,6 +81,8 @@ def shown(value, name, line):
         return f'cell_show("%llu", (unsigned long long){name});'
     if kind in REAL:
         return f'cell_show("%.9g", (double){name});'
+    if kind == TypeKind.COMPLEX:
+        return f'cell_show("%.9g%+.9gi", (double)__real__ {name}, (double)__imag__ {name});'
     if kind == TypeKind.ENUM:
         return enumeration(value, name)
     if kind == TypeKind.CONSTANTARRAY:

@@ -46,6 +46,22 @@ class StateTest(KernelCase):
         self.succeed("#define SIZE 5")
         self.shows("TWICE(SIZE)", "10")
 
+    def test_an_undefined_macro_stays_undefined(self):
+        self.succeed("int GONE = 4;\n#define GONE 3")
+        self.shows("GONE", "3")
+        self.succeed("#undef GONE")
+        self.shows("GONE", "4")
+        self.succeed("#define GONE 5")
+        self.shows("GONE", "5")
+        self.succeed("int GONE = 6;")
+        self.shows("GONE", "6")
+
+    def test_invisible_characters_of_pasted_text_are_spaces(self):
+        self.shows("\ufeffint\u00a0pasted = 3;\u200b pasted", "3")
+
+    def test_complex_numbers_have_two_parts(self):
+        self.shows("double _Complex root_of_minus_4 = -2.0 * 1.0i; root_of_minus_4", "-0-2i")
+
     def test_macros_name_what_a_later_cell_defines(self):
         self.succeed("#define STEPPED (count_of_steps + 1)")
         self.succeed("int count_of_steps = 4;")
