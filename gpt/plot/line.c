@@ -50,6 +50,7 @@ static const char *rule_of(const Experiment *experiment, int arm)
 
 int plot_arm_style(const Experiment *experiment, int arm)
 {
+    REQUIRE(experiment);
     return style_of(rule_of(experiment, arm));
 }
 
