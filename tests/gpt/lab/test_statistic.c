@@ -180,6 +180,26 @@ START_TEST(the_interval_is_that_of_a_mean)
 }
 END_TEST
 
+// Of two seeds, a resampling takes each twice in a quarter of the cases.
+START_TEST(every_seed_is_resampled)
+{
+    const double x = 0;
+    const double values[] = {0, 1};
+    Sample sample = {&x, values, 1, 2};
+    Estimate estimate = sample_estimate(&sample, OVER_MEAN, TREND_NONE);
+    ck_assert_double_eq(estimate.low, 0);
+    ck_assert_double_eq(estimate.high, 1);
+}
+END_TEST
+
+START_TEST(a_line_leaves_out_points_without_a_value)
+{
+    const double x[] = {0, 1, 2, 3};
+    const double y[] = {0, NAN, 4, 6};
+    ck_assert_double_eq(fit_slope(x, y, 4), 2);
+}
+END_TEST
+
 START_TEST(verdicts_are_mechanical)
 {
     const Claim claim = {.id = "x", .prediction = 1, .tolerance = 0.1};
@@ -339,6 +359,8 @@ int main(void)
     tcase_add_test(estimates, many_values_become_one);
     tcase_add_test(estimates, trends_over_x);
     tcase_add_test(estimates, the_interval_is_that_of_a_mean);
+    tcase_add_test(estimates, every_seed_is_resampled);
+    tcase_add_test(estimates, a_line_leaves_out_points_without_a_value);
     tcase_add_test(estimates, verdicts_are_mechanical);
     tcase_add_test(estimates, what_cannot_be_measured_says_why);
     tcase_add_loop_test(estimates, laws_have_these_values, 0, sizeof laws / sizeof laws[0]);
