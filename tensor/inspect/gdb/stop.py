@@ -118,10 +118,9 @@ arrived."""
 
 @command("break-nan", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_NONE, {"": "none"})
 def break_nan(argument):
-    """Stop at the first NaN or infinity, on the line that caused it.
-That line called the operation whose result or gradient is NaN or infinite.
-Turns on the library's watch (GPTAPE_NAN=stop), now and for the next run. -inf in
-masked scores does not count."""
+    """Stop at the first NaN or infinity, at the call that made it.
+Results and gradients count, -inf in masked scores does not. Turns on the
+library's watch (GPTAPE_NAN=stop), now and for the next run."""
     gdb.execute("set environment GPTAPE_NAN stop", to_string=True)
     if is_running():
         gdb.execute("call (void) nan_watch(1)", to_string=True)
