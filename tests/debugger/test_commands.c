@@ -19,8 +19,7 @@ static void prepare(void)
 
 // The first stop is at the first look(), before the backward pass.
 static const GdbScript scripts[] = {
-    {"paths\nbreak look\nrun\n",
-     {"(gdb) the program is not running (start it with run or start)\n", "Breakpoint 1, look ("}},
+    {"paths\nbreak look\nrun\n", {"(gdb) the program is not running (start it with run or start)\n", "Breakpoint 1, look ("}},
     {"paths\njacobian\n",
      {"(gdb) no sublayers on the tape: residual rules mark them (residual_forward), or tape_sublayer_begin\n", "(gdb) no sublayers on the tape"}},
     {"tensor x\ntensor x[0]\ntensor x[-1,1]\ntensor x[:,1:]\ntensor *large\n",
