@@ -144,6 +144,7 @@ START_TEST(color_is_for_terminals_that_want_it)
 {
     ck_assert(has_color(ON_TERMINAL("TERM=xterm", "")));
     ck_assert(!has_color(ON_TERMINAL("TERM=dumb", "")));
+    ck_assert(!has_color(ON_TERMINAL("TERM=", "")));
     ck_assert(!has_color(ON_TERMINAL("TERM=xterm NO_COLOR=1", "")));
     ck_assert(!has_color(ON_TERMINAL("TERM=xterm", " --color never")));
     ck_assert(has_color(ON_TERMINAL("TERM=xterm NO_COLOR=1", " --color always")));

@@ -187,15 +187,21 @@ enum { OWN_TEXT = 16 };
 
 static bool color;
 
+// The value of a variable of the environment; NULL: none, or it is empty.
+static const char *set_in_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
 bool terminal_set_color(const Options *options)
 {
     int when = 0;
     if (!options_choice(options, "color", &when)) {
         return false;
     }
-    const char *no_color = getenv("NO_COLOR");
-    const char *kind = getenv("TERM");
-    bool wanted = (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
+    const char *kind = set_in_environment("TERM");
+    bool wanted = set_in_environment("NO_COLOR") == NULL && isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
     color = when == 1 || (when == 0 && wanted);
     return true;
 }
