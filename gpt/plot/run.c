@@ -112,7 +112,7 @@ static int wait_for(pid_t process)
 static bool not_started(const Filter *filter, int reason, Error *error)
 {
     const char *name = filter->arguments[0];
-    if (reason == ENOENT) {
+    if (reason == ENOENT || reason == ENOTDIR) {
         return error_set(error, "%s is not installed; on Debian: apt install %s", name, filter->package);
     }
     return error_set(error, "cannot start %s: %s", name, strerror(reason));

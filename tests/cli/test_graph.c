@@ -182,6 +182,8 @@ START_TEST(without_graphviz_the_text_is_still_there)
     char command[700];
     snprintf(command, sizeof command, "PATH=/nowhere \"$GPTAPE_BIN\" graph --out x.svg");
     assert_fails(command, 1, "dot is not installed; on Debian: apt install graphviz");
+    snprintf(command, sizeof command, "PATH=/dev/null \"$GPTAPE_BIN\" graph --out x.svg"); // no folder
+    assert_fails(command, 1, "dot is not installed; on Debian: apt install graphviz");
     snprintf(command, sizeof command, "PATH=/nowhere \"$GPTAPE_BIN\" graph --out x.dot --quiet");
     Run run = run_shell(command);
     assert_quiet(&run);
