@@ -136,6 +136,7 @@ START_TEST(info_of_the_book)
     assert_quiet(&run);
     assert_has(&run, run.out, "621.83 MiB");
     assert_has(&run, run.out, "652,038,144");
+    assert_has(&run, run.out, "\nff-mult 4, dropout 0, ");
     assert_has(&run, run.out, "qkv-bias off, tied off");
     run_free(&run);
 }
