@@ -269,6 +269,7 @@ START_TEST(feedforward_is_two_linear_layers_with_the_activation_between)
     FeedForward feedforward;
     FeedForwardConfig config = {.n_embd = NARROW, .ff_mult = WIDE / NARROW, .activation = (Activation)_i};
     feedforward_init(&feedforward, NULL, "", config);
+    ck_assert_int_eq(feedforward.c_fc.value_parts + feedforward.c_proj.value_parts, 2); // both start smaller for DeepNorm
     initialize(&feedforward.module, INIT_TORCH, 1);
     Tensor *x = random_leaf(SHAPE(1, 4, NARROW), 2);
 

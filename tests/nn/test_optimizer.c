@@ -363,6 +363,9 @@ START_TEST(settings_that_make_nan_are_refused)
     config.lr = 1e30;
     ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: lr weight_decay 1e+60 (expected at least 0 and at most 3.40282e+38)");
     AdamW adamw = adamw_create(&parameters, ADAMW_DEFAULTS);
+    adamw.step = -1;
+    ASSERT_MISTAKE(adamw_step(&adamw), "adamw_step: step is -1 (expected 0 to 2147483646)");
+    adamw.step = 0;
     adamw.config.beta1 = 1; // a schedule's mistake
     ASSERT_MISTAKE(adamw_step(&adamw), "AdamW: beta1 1 (expected at least 0 and below 1)");
     adamw_free(&adamw);
