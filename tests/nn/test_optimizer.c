@@ -123,13 +123,11 @@ START_TEST(adamw_is_the_papers_formula)
     }
 
     for (int step = 1; step <= STEPS; step++) {
-        int at = 0;
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0, at = 0; i < 3; i++) {
             Tensor *parameter = three.parameters[i];
             set_random_grad(parameter, pow(1e-3, i), (uint64_t)(10 * step + i));
-            for (size_t k = 0; k < tensor_count(parameter); k++) {
+            for (size_t k = 0; k < tensor_count(parameter); k++, at++) {
                 naive_step(&naive[at], (double)parameter->grad[k], step, parameter->shape.ndim >= 2);
-                at++;
             }
         }
         adamw_step(&adamw);
@@ -210,11 +208,8 @@ START_TEST(adamw_leaves_what_has_no_gradient)
     adamw_step(&adamw);
 
     assert_same_bits(three.parameters[0]->data, before, 12, "weight");
-    for (int i = 0; i < 17; i++) {
-        ck_assert_double_eq((double)adamw.m[i], 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        ASSERT_RELATIVE((double)adamw.m[17 + i], 0.1 * (i + 1), 1e-6);
+    for (int i = 0; i < VALUES; i++) {
+        ASSERT_RELATIVE((double)adamw.m[i], i < 17 ? 0 : 0.1 * (i - 16), 1e-6);
     }
     adamw_free(&adamw);
 }
@@ -332,36 +327,28 @@ END_TEST
 
 START_TEST(without_gradients_the_norm_is_0)
 {
-
     ck_assert_double_eq(clip_grad_norm(&three.list, 1), 0);
 }
 END_TEST
 
 // ------------------------------------------------------------------------------------------------------------
 
+static void assert_refused(AdamWConfig settings, const char *mistake)
+{
+    ParameterList parameters = {0};
+    ASSERT_MISTAKE(adamw_create(&parameters, settings), mistake);
+}
+
 START_TEST(settings_that_make_nan_are_refused)
 {
-    AdamWConfig config = ADAMW_DEFAULTS;
+    assert_refused((AdamWConfig){.beta1 = 1}, "AdamW: beta1 1 (expected at least 0 and below 1)");
+    assert_refused((AdamWConfig){.beta2 = 1}, "AdamW: beta2 1 (expected at least 0 and below 1)");
+    assert_refused((AdamWConfig){.lr = 1e308}, "AdamW: lr 1e+308 (expected at least 0 and at most 3.40282e+38)");
+    assert_refused((AdamWConfig){.lr = NAN}, "AdamW: lr nan (expected at least 0");
+    assert_refused((AdamWConfig){.eps = -1e308}, "AdamW: eps -1e+308 (expected at least 0");
+    assert_refused((AdamWConfig){.weight_decay = -1}, "AdamW: weight_decay -1 (expected at least 0");
+    assert_refused((AdamWConfig){.lr = 1e30, .weight_decay = 1e30}, "AdamW: lr weight_decay 1e+60 (expected at least 0 and at most 3.40282e+38)");
     ParameterList parameters = {0};
-    config.beta1 = 1;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: beta1 1 (expected at least 0 and below 1)");
-    config.beta1 = 0.9;
-    config.beta2 = 1;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: beta2 1 (expected at least 0 and below 1)");
-    config = ADAMW_DEFAULTS;
-    config.lr = 1e308;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: lr 1e+308 (expected at least 0 and at most 3.40282e+38)");
-    config.lr = NAN;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: lr nan (expected at least 0");
-    config = ADAMW_DEFAULTS;
-    config.eps = -1e308;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: eps -1e+308 (expected at least 0");
-    config = ADAMW_DEFAULTS;
-    config.weight_decay = -1;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: weight_decay -1 (expected at least 0");
-    config.weight_decay = 1e30;
-    config.lr = 1e30;
-    ASSERT_MISTAKE(adamw_create(&parameters, config), "AdamW: lr weight_decay 1e+60 (expected at least 0 and at most 3.40282e+38)");
     AdamW adamw = adamw_create(&parameters, ADAMW_DEFAULTS);
     adamw.step = -1;
     ASSERT_MISTAKE(adamw_step(&adamw), "adamw_step: step is -1 (expected 0 to 2147483646)");
