@@ -1,13 +1,7 @@
 // test_measure_probes.c: the probes jacobian, spectrum, update, sharpness, noise, autocorrelation and plane in an experiment. Built in float32
 // and, by test_measure_probes_double.c, in double.
 
-#include "tests/golden/measures.h"
-#include "tests/golden/paths.h"
-#include "tests/gpt/gpt_test.h"
-
-#include <string.h>
-
-enum { JACOBIANS = sizeof golden_jacobians / sizeof golden_jacobians[0], SHARPNESSES = sizeof golden_sharpness / sizeof golden_sharpness[0] };
+#include "tests/gpt/lab/measures_test.h"
 
 // They run however long they may take: under valgrind a pass takes a hundred times as long.
 static ExperimentConfig with_probes(ExperimentConfig config, const char *names)
@@ -29,8 +23,8 @@ static ExperimentConfig golden_experiment(const char *rule)
                                .gpt = golden_config(NULL),
                                .ids = golden_paths_ids,
                                .targets = golden_paths_targets,
-                               .B = 2,
-                               .T = 9,
+                               .B = B,
+                               .T = T,
                                .rules = {rule},
                                .n_rules = 1,
                                .seed = 123,
@@ -141,7 +135,7 @@ START_TEST(updates_are_those_of_the_steps)
     double ratios[64];
     for (int step = 0; step < 2; step++) {
         module_zero_grad(&model->module);
-        tensor_backward(tensor_cross_entropy(gpt_forward(model, config.ids, 2, 9), config.targets));
+        tensor_backward(tensor_cross_entropy(gpt_forward(model, config.ids, B, T), config.targets));
         WeightCopy before = weight_copy(&list);
         if (config.sgd) {
             sgd_step(&list, 0.01);
@@ -169,13 +163,7 @@ static const Real row_target[] = {0.5F, 0.5F, 0.5F, 0.5F, 0.5F};
 
 static ExperimentConfig golden_mlp(const GoldenSharpness *golden, int sizes[8])
 {
-    int n = 0;
-    memcpy(sizes, golden->sizes, 8 * sizeof *sizes);
-    while (n < 7 && sizes[n + 1] != 0) {
-        n++;
-    }
-    Activation activation = strcmp(golden->activation, "tanh") == 0 ? ACTIVATION_TANH : ACTIVATION_GELU;
-    return mlp((DeepConfig){.sizes = sizes, .n_layer = n, .activation = activation}, golden->rule, row_input, row_target, 0, golden->seed);
+    return mlp(golden_deep(golden, sizes), golden->rule, row_input, row_target, 0, golden->seed);
 }
 
 START_TEST(sharpness_and_plane_are_those_of_the_loss)
@@ -304,29 +292,18 @@ START_TEST(invalid_combinations_are_reported)
     ck_assert_int_eq(measurement_probe(&experiment.measurements[0], "jacobian", (ProbePlace){.layer = 0}, NULL, 0), 1);
     experiment_free(&experiment);
 
-    static const Real rows[] = {1, 2};
-    int one[] = {1, 1};
-    ExperimentConfig batch = {.net = NET_MLP,
-                              .deep = {.sizes = one, .n_layer = 1, .norm = DEEP_NORM_BATCH},
-                              .input = rows,
-                              .target = rows,
-                              .n_rows = 2,
-                              .arms = ARMS_OFF,
-                              .n_seeds = 1};
-    batch = with_probes(batch, "noise");
-    experiment = run_experiment(&batch);
-    assert_fault(&experiment, "noise", "with batch normalization a single row has no gradient (expected --norm none)");
-    experiment_free(&experiment);
-
     static const Real two[] = {1, 0, -1, 1, 0, 0, 1, 1};
-    config = with_probes(golden_mlp(&golden_sharpness[0], sizes), "noise");
-    config.input = two;
-    config.target = row_target;
-    config.n_rows = 2;
-    config.deep.norm = DEEP_NORM_BATCH;
-    experiment = run_experiment(&config);
-    assert_fault(&experiment, "noise", "with batch normalization a single row has no gradient");
-    experiment_free(&experiment);
+    for (int arms = 0; arms < 2; arms++) { // with a rule, and with the arm without shortcuts
+        config = with_probes(golden_mlp(&golden_sharpness[0], sizes), "noise");
+        config.input = two;
+        config.n_rows = 2;
+        config.deep.norm = DEEP_NORM_BATCH;
+        config.n_rules = arms == 0 ? 1 : 0;
+        config.arms = ARMS_OFF; // only without rules
+        experiment = run_experiment(&config);
+        assert_fault(&experiment, "noise", "with batch normalization a single row has no gradient (expected --norm none)");
+        experiment_free(&experiment);
+    }
 
     config = with_probes(golden_experiment("pre"), "spectrum,jacobian");
     config.gpt.n_embd = 96;
@@ -337,10 +314,9 @@ START_TEST(invalid_combinations_are_reported)
 
     // Only three of the targets of the first row count, so the batch's loss is not the mean of its rows' losses.
     config = with_probes(golden_experiment("forward-only"), "sharpness,noise");
-    int targets[64];
-    ck_assert_int_le(config.B * config.T, 64);
-    memcpy(targets, config.targets, (size_t)(config.B * config.T) * sizeof *targets);
-    for (int t = 3; t < config.T; t++) {
+    int targets[B * T];
+    memcpy(targets, config.targets, sizeof targets);
+    for (int t = 3; t < T; t++) {
         targets[t] = TARGET_IGNORED;
     }
     config.targets = targets;
