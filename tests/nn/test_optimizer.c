@@ -335,8 +335,7 @@ END_TEST
 
 static void assert_refused(AdamWConfig settings, const char *mistake)
 {
-    ParameterList parameters = {0};
-    ASSERT_MISTAKE(adamw_create(&parameters, settings), mistake);
+    ASSERT_MISTAKE(adamw_create(&three.list, settings), mistake);
 }
 
 START_TEST(settings_that_make_nan_are_refused)
@@ -348,16 +347,15 @@ START_TEST(settings_that_make_nan_are_refused)
     assert_refused((AdamWConfig){.eps = -1e308}, "AdamW: eps -1e+308 (expected at least 0");
     assert_refused((AdamWConfig){.weight_decay = -1}, "AdamW: weight_decay -1 (expected at least 0");
     assert_refused((AdamWConfig){.lr = 1e30, .weight_decay = 1e30}, "AdamW: lr weight_decay 1e+60 (expected at least 0 and at most 3.40282e+38)");
-    ParameterList parameters = {0};
-    AdamW adamw = adamw_create(&parameters, ADAMW_DEFAULTS);
+    AdamW adamw = adamw_create(&three.list, ADAMW_DEFAULTS);
     adamw.step = -1;
     ASSERT_MISTAKE(adamw_step(&adamw), "adamw_step: step is -1 (expected 0 to 2147483646)");
     adamw.step = 0;
     adamw.config.beta1 = 1; // a schedule's mistake
     ASSERT_MISTAKE(adamw_step(&adamw), "AdamW: beta1 1 (expected at least 0 and below 1)");
     adamw_free(&adamw);
-    ASSERT_MISTAKE(clip_grad_norm(&parameters, -1), "clip_grad_norm: max_norm -1 (expected at least 0)");
-    ASSERT_MISTAKE(clip_grad_norm(&parameters, NAN), "clip_grad_norm: max_norm nan (expected at least 0)");
+    ASSERT_MISTAKE(clip_grad_norm(&three.list, -1), "clip_grad_norm: max_norm -1 (expected at least 0)");
+    ASSERT_MISTAKE(clip_grad_norm(&three.list, NAN), "clip_grad_norm: max_norm nan (expected at least 0)");
 }
 END_TEST
 
