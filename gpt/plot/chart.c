@@ -10,7 +10,7 @@ static double x_of(const ChartLine *line, int k)
     return line->x == NULL ? k : line->x[k];
 }
 
-static bool line_check(const ChartLine *line, int number, Error *error)
+static bool line_check(const ChartLine *line, int number, bool log_x, Error *error)
 {
     if (line->y == NULL || line->n < 1) {
         return error_set(error, "line %d of the chart has no points", number);
@@ -21,6 +21,9 @@ static bool line_check(const ChartLine *line, int number, Error *error)
             return error_set(error, "line %d of the chart: cannot draw point %g, %g (expected sizes between 1e-300 and 1e300)", number, x,
                              line->y[k]);
         }
+        if (log_x && x <= 0) {
+            return error_set(error, "line %d of the chart: cannot draw x = %g on a logarithmic axis (expected above 0)", number, x);
+        }
     }
     return true;
 }
@@ -30,8 +33,11 @@ static bool chart_check(const Chart *chart, Error *error)
     if (chart->lines == NULL || chart->n_lines < 1 || chart->n_lines > CHART_LINES) {
         return error_set(error, "a chart has 1 to %d lines, not %d", CHART_LINES, chart->lines == NULL ? 0 : chart->n_lines);
     }
+    if (chart->x_names != NULL && chart->n_x_names < 1) {
+        return error_set(error, "the chart has %d names on its x axis (expected 1 or more)", chart->n_x_names);
+    }
     for (int i = 0; i < chart->n_lines; i++) {
-        if (!line_check(&chart->lines[i], i + 1, error)) {
+        if (!line_check(&chart->lines[i], i + 1, chart->log_x, error)) {
             return false;
         }
     }
@@ -45,7 +51,7 @@ static char *label_of(const Chart *chart, const ChartLine *line, int hidden)
     AUTO_FREE char *name = plot_shorten(line->label, chart->n_lines > 4 && hidden > 0 ? 20 : 70);
     fprintf(label->stream, "%s", name);
     if (hidden > 0) {
-        fprintf(label->stream, " (%d of %d points are not on the axes)", hidden, line->n);
+        fprintf(label->stream, " (%d of %d points not on the axes)", hidden, line->n);
     }
     return writer_end(label);
 }

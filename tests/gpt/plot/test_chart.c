@@ -28,7 +28,7 @@ START_TEST(values_without_a_place_are_reported)
     char *script = file_text("chart.gp");
     assert_holds(script, "-1 0\n0.5 -3\n2 1e-09\n");
     assert_holds(script, "set ytics add (\"0\" 10**"); // has a row
-    assert_holds(script, "with gaps (1 of 3 points are not on the axes)");
+    assert_holds(script, "with gaps (1 of 3 points not on the axes)");
     free(script);
     Chart linear = chart;
     linear.log_y = false;
@@ -278,6 +278,14 @@ START_TEST(nothing_to_draw_is_reported)
     wrong.n_lines = 1;
     ck_assert_ptr_null(plot_chart_terminal(&wrong, 60, &error));
     ck_assert_str_eq(error.message, "line 1 of the chart has no points");
+    Chart wide = chart;
+    wide.log_x = true; // from -1
+    ck_assert(!plot_chart(&wide, "chart.svg", &error));
+    ck_assert_str_eq(error.message, "line 1 of the chart: cannot draw x = -1 on a logarithmic axis (expected above 0)");
+    Chart named = chart;
+    named.x_names = (const char *[]){"none"}; // n_x_names is 0
+    ck_assert(!plot_chart(&named, "chart.svg", &error));
+    ck_assert_str_eq(error.message, "the chart has 0 names on its x axis (expected 1 or more)");
     MatrixMap large = map;
     large.rows = 257;
     ck_assert(!plot_matrix(&large, "map.svg", &error));
