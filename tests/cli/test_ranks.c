@@ -240,14 +240,18 @@ START_TEST(ranks_that_differ_end_with_one_line)
     write_text("other.txt", "brown");
 #define PAIR(first, second) MPIRUN " -n 1 " first " : -n 1 " second
 #define OURS "\"$GPTAPE_BIN\" " SMALL " --steps 3 --out run"
-    assert_ends_with(PAIR(OURS, "\"$GPTAPE_BIN\" " SMALL " --data other.txt --steps 3 --out run"), "rank 1 has another text");
-    assert_ends_with(PAIR(OURS, OURS " --seed 5"), "rank 1 has other settings");
-    assert_ends_with(PAIR(OURS, OURS " --lr 0.5"), "rank 1 has other settings");
-    assert_ends_with(PAIR(OURS, "env GPTAPE_KERNELS=plain " OURS), "rank 1 has other kernels");
+    assert_ends_with(PAIR(OURS, "\"$GPTAPE_BIN\" " SMALL " --data other.txt --steps 3 --out run"),
+                     "rank 1 has a different text or ids from rank 0's (expected the same data on every machine)");
+    assert_ends_with(PAIR(OURS, OURS " --seed 5"), "rank 1 has different settings from rank 0's (expected the same options, also the same seed)");
+    assert_ends_with(PAIR(OURS, OURS " --lr 0.5"), "rank 1 has different settings from rank 0's (expected the same options, also the same seed)");
+    assert_ends_with(
+        PAIR(OURS, "env GPTAPE_KERNELS=plain " OURS),
+        "rank 1 has different kernels from rank 0's (expected the same kind of processor, and the same --precision and GPTAPE_KERNELS)");
     assert_ends_with(PAIR(OURS, OURS " --batch x"), "rank 1: --batch: 'x' is not an integer");
     shell_well(
         "mkdir build && cp \"$GPTAPE_BIN\" build/gptape && cp \"$(dirname \"$GPTAPE_BIN\")\"/libgptape-openmpi.so build && echo >> build/gptape");
-    assert_ends_with(PAIR(OURS, "build/gptape " SMALL " --steps 3 --out run"), "rank 1 has another program");
+    assert_ends_with(PAIR(OURS, "build/gptape " SMALL " --steps 3 --out run"),
+                     "rank 1 has a different program from rank 0's (expected the same build on every machine)");
     shell_well("mkdir elsewhere && cp text.txt elsewhere");
     assert_ends_with(PAIR(OURS, "--wdir elsewhere " OURS), "expected a folder that all ranks share");
     shell_well("[ ! -e run ]");
