@@ -71,6 +71,7 @@ KIND := /debug
 OPTIMIZE := -O0 -g3 -fno-omit-frame-pointer
 else
 OPTIMIZE := -O3 -g
+LOOPS_FLAG := -falign-functions=64
 FAST_FLAG := -O2
 QUICK_FLAG := -Og
 BRIEF := -g1
@@ -124,20 +125,19 @@ all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(PLUGINS)
 # This file changes only when the compiler, its flags, or a line of this Makefile about them changes: then everything is recompiled.
 $(BUILD)/flags: FORCE
 	$(if $(LACKING),$(error needed, but not here: $(LACKING). `make deps` installs what is missing))
-	@mkdir -p $(@D); new=$@.$$$$; { echo '$(CC) $(FLAGS) $(FAST_FLAG) $(QUICK_FLAG) $(BRIEF) $(LDFLAGS) $(LIBS)'; \
+	@mkdir -p $(@D); new=$@.$$$$; { echo '$(CC) $(FLAGS) $(LOOPS_FLAG) $(FAST_FLAG) $(QUICK_FLAG) $(BRIEF) $(LDFLAGS) $(LIBS)'; \
 	    grep -E 'FLAG|LOOPS|LEVEL|STEPPED|FULL_INFO|COMPILE|OPTIMIZE' Makefile; } > $$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; \
 	    echo 'Building in $(BUILD)/ $(if $(ONEDNN),with oneDNN,$(NO_ONEDNN))'; fi
 NO_ONEDNN := without oneDNN (libdnnl-dev): matrix products will be slower
 
-# Sources that spend long in loops are compiled with -O3, those with some loops with -O2, the others so that they compile fast. Those that a
-# reader steps through have all that a debugger shows, the others only lines.
+# Sources that spend long in loops are compiled with -O3, each function at the start of a cache line (elsewhere, some lose 20 %), those with some
+# loops with -O2, the others so that they compile fast. Those that a reader steps through have all that a debugger shows, the others only lines.
 DOUBLE_LOOPS := tensor/ops/% $(patsubst %,nn/gradflow/%.c,attention flowstats loops streams svd)
-LOOPS := $(DOUBLE_LOOPS) tensor/fast/% gpt/text/% gpt/generate.c gpt/sample.c gpt/train/reduce.c
-SOME_LOOPS := $(wildcard tensor/*.c) $(patsubst %,tensor/inspect/%.c,nan utf8) gpt/base/hash.c gpt/store/dtype.c gpt/store/safetensors_checksum.c
+LOOPS := $(DOUBLE_LOOPS) $(wildcard tensor/*.c) tensor/fast/% gpt/text/% gpt/generate.c gpt/sample.c gpt/train/reduce.c
+SOME_LOOPS := $(patsubst %,tensor/inspect/%.c,nan utf8) gpt/base/hash.c gpt/store/dtype.c gpt/store/safetensors_checksum.c
 FULL_INFO := tensor/% nn/% $(wildcard gpt/*.c) gpt/train/% examples/% tests/debugger/%
 $(BUILD)/double/%.o: private LOOPS := $(DOUBLE_LOOPS)
-$(BUILD)/double/%.o: private SOME_LOOPS :=
-LEVEL = $(if $(filter $(LOOPS),$<),,$(if $(filter $(SOME_LOOPS) nn/gradflow/%,$<),$(FAST_FLAG),$(QUICK_FLAG)))
+LEVEL = $(if $(filter $(LOOPS),$<),$(LOOPS_FLAG),$(if $(filter $(SOME_LOOPS) nn/gradflow/%,$<),$(FAST_FLAG),$(QUICK_FLAG)))
 COMPILE = @echo 'cc $@'; [ -d $(@D) ] || mkdir -p $(@D); $(CC) $(FLAGS) $(LEVEL) $(if $(filter $(FULL_INFO),$<),,$(BRIEF)) -MMD -MP -c -o $@ $<
 LINK = @echo 'ld $@'; [ -d $(@D) ] || mkdir -p $(@D); link() { $(CC) $(FLAGS) $(LDFLAGS) -o $@.new $^ "$$@" && mv $@.new $@; }; link
 
