@@ -1,4 +1,4 @@
-// plural.c: the ending of a counted word. Apart from writer.c, which the page lacks.
+// plural.c: the ending of a counted word. Separate from writer.c, which the browser page does not link.
 
 #include "gpt/base/base.h"
 

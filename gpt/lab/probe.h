@@ -9,8 +9,8 @@
 #include "gpt/base/base.h"
 #include "gpt/lab/net.h"
 
-// In the order in which they run and appear in the CSV: those with passes last, since after one has changed the weights there is no backward on
-// the measured tape. (The browser's module has only some.)
+// In the order in which they run and appear in the CSV. Those that run passes of their own come last: they may change the weights, and then the
+// measured tape cannot run backward any more. (The browser's module has only some.)
 #ifndef PROBES
 // clang-format off
 #define PROBES(ROW) \

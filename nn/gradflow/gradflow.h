@@ -32,7 +32,7 @@ typedef struct FlowStats {
 } FlowStats;                  // sequence, 1: all tokens have become the same; NaN for anything else
 
 FlowStats flow_stats(const Real *values, size_t n);
-double flow_token_cosine(const Tensor *x); // x (B, T, C); NaN if there are no two positions to compare, or one is 0 everywhere
+double flow_token_cosine(const Tensor *x); // x (B, T, C); NaN if there is only one position, or if one is 0 everywhere
 
 // What happened to a parameter in the last backward pass.
 typedef enum FlowReach {

@@ -120,7 +120,7 @@ static void measure_sequence(const void *call, size_t b, double *scratch)
     const Real *x = s->x + b * s->m * s->n;
     double *mean = scratch;        // (columns)
     double *squares = mean + s->n; // (m)
-    double *sums = squares;        // (n), when the squares are no longer needed
+    double *sums = squares;        // (n), in the same memory, after the last use of the squares
     double *a = sums + s->n;       // (m, n)
     memset(mean, 0, s->n * sizeof *mean);
     subtract_mean(s, x, mean, a);

@@ -58,7 +58,7 @@ static const char *const SIZE_NAMES[] = {"a constant", "a scalar", "a vector", "
 static int append(Parser *p, RuleStep step)
 {
     RuleHalf *half = p->half;
-    const RuleStep *a = step.a < 0 ? &step : &half->steps[step.a]; // a step without an operand takes itself for it, which changes nothing
+    const RuleStep *a = step.a < 0 ? &step : &half->steps[step.a]; // without an operand, the step stands in for it, which changes nothing
     const RuleStep *b = step.b < 0 ? &step : &half->steps[step.b];
     step.varies = step.size == RULE_CONSTANT && (step.varies || a->varies || b->varies);
     if (step.op == RULE_DIVIDE && b->size == RULE_CONSTANT && !b->varies && !isfinite(1 / b->number)) {

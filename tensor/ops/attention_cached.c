@@ -121,7 +121,7 @@ Tensor *tensor_attention_cached(Tensor *qkv, KVCache *cache, Where where)
     copy_behind(&s, qkv->data + s.now.C, cache->keys->data);
     copy_behind(&s, qkv->data + 2 * s.now.C, cache->values->data);
     Tensor *y;
-    if (s.past == 0) { // there are no earlier positions
+    if (s.past == 0) { // an empty cache
         y = tensor_attention(qkv, (int)s.now.n_head, true, where);
     } else {
         y = op_output(&call, SHAPE((int)s.now.B, (int)s.now.T, (int)s.now.C));

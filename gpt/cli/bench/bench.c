@@ -59,7 +59,7 @@ static bool is_chosen(const Options *options, const BenchCase *which)
     return chosen;
 }
 
-// The rows of the report that is to be filled.
+// Gives the report an empty row for each chosen case.
 static void choose_cases(const Options *options, BenchReport *report)
 {
     for (int i = 0; i < bench_case_count; i++) {

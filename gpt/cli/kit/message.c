@@ -49,7 +49,7 @@ void command_failing(FailKind kind, const char *message)
 {
     char rank[32];
     snprintf(rank, sizeof rank, "rank %d", ranks_rank());
-    if (kind == FAIL_MISTAKE || !reported) { // after an error, memory for the rest of the command is no longer needed
+    if (kind == FAIL_MISTAKE || !reported) { // one line is enough: memory refused while a failed command ends is not reported
         print_line(ranks_count() > 1 ? rank : NULL, message);
     }
 }
