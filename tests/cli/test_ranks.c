@@ -245,7 +245,7 @@ START_TEST(ranks_that_differ_end_with_one_line)
     assert_ends_with(PAIR(OURS, OURS " --seed 5"), "rank 1 has different settings from rank 0's (expected the same options, also the same seed)");
     assert_ends_with(PAIR(OURS, OURS " --lr 0.5"), "rank 1 has different settings from rank 0's (expected the same options, also the same seed)");
     assert_ends_with(
-        PAIR(OURS, "env GPTAPE_KERNELS=plain " OURS),
+        PAIR("env -u GPTAPE_KERNELS " OURS, "env GPTAPE_KERNELS=plain " OURS),
         "rank 1 has different kernels from rank 0's (expected the same kind of processor, and the same --precision and GPTAPE_KERNELS)");
     assert_ends_with(PAIR(OURS, OURS " --batch x"), "rank 1: --batch: 'x' is not an integer");
     shell_well(
