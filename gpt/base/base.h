@@ -47,7 +47,7 @@ const char *plural(double count); // the "s" of "2 tokens"; "" for 1
 char *path_in(const char *folder, const char *name); // "folder/name". The caller frees it
 char *program_folder(void);                          // of the running program. The caller frees it; NULL if it is unknown
 char *path_folder(const char *path);                 // the folder that path is in; "." if path has no slash. The caller frees it
-char *path_real(const char *path);                   // absolute, with links resolved; path itself if the file does not exist. The caller frees it
+char *path_real(const char *path);                   // absolute, with links resolved, even if the file does not exist. The caller frees it
 bool path_same(const char *a, const char *b);        // do both name one file, or would they? Follows links
 
 bool file_exists(const char *folder, const char *name);

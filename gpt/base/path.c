@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -31,20 +32,26 @@ char *path_folder(const char *path)
     return slash == NULL ? memory_copy_text(".") : text_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
+// Of a file that does not exist: the place that its link leads to, or its folder's place and its name.
 char *path_real(const char *path)
 {
     REQUIRE(path);
+    char target[PATH_MAX];
     char *place = realpath(path, NULL);
-    return place == NULL ? memory_copy_text(path) : place;
-}
-
-// For a file that does not exist yet: its folder's real path and its name.
-static char *future_path(const char *path)
-{
-    const char *slash = strrchr(path, '/');
     AUTO_FREE char *folder = path_folder(path);
+    if (place != NULL || errno != ENOENT || strcmp(folder, path) == 0) {
+        return place != NULL ? place : memory_copy_text(path);
+    }
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    if (n > 0) {
+        target[n] = '\0';
+        AUTO_FREE char *next = target[0] == '/' ? memory_copy_text(target) : path_in(folder, target);
+        return path_real(next);
+    }
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
     AUTO_FREE char *real = path_real(folder);
-    return path_in(real, slash == NULL ? path : slash + 1);
+    return name[0] == '\0' ? memory_copy_text(real) : path_in(real, name); // a slash at the end
 }
 
 bool path_same(const char *a, const char *b)
@@ -60,15 +67,15 @@ bool path_same(const char *a, const char *b)
     if (there_a || there_b) {
         return false;
     }
-    AUTO_FREE char *real_a = future_path(a);
-    AUTO_FREE char *real_b = future_path(b);
+    AUTO_FREE char *real_a = path_real(a);
+    AUTO_FREE char *real_b = path_real(b);
     return strcmp(real_a, real_b) == 0;
 }
 
 bool file_exists(const char *folder, const char *name)
 {
     AUTO_FREE char *path = path_in(folder, name);
-    return access(path, F_OK) == 0;
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR); // reading it then says why it can't be
 }
 
 // ------------------------------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h> // XATTR_SIZE_MAX
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,23 +121,27 @@ static int create_beside(SaveFile *save)
     return descriptor;
 }
 
-// The new file gets the owner and the mode of the one that it replaces, as far as this user may give them. Without the owner or the group the
-// set-user-ID and set-group-ID bits would grant another owner's rights.
-static void keep_owner_and_mode(int descriptor, const struct stat *old)
+// Gives the new file the owner, mode and access list of the one that it replaces, which this user must be able to write to: who may do what with
+// it stays the same.
+static bool keep_rights(const SaveFile *save, int descriptor, const struct stat *old, Error *error)
 {
+    static const char name[] = "system.posix_acl_access";
+    char list[XATTR_SIZE_MAX];
     struct stat own;
-    mode_t mode = old->st_mode & 07777;
-    if (fstat(descriptor, &own) != 0) {
-        return;
+    int writable = open(save->path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (writable < 0 || fstat(descriptor, &own) != 0) {
+        return error_set(error, "%s: can't be written: %s", save->path, strerror(errno));
     }
+    ssize_t length = fgetxattr(writable, name, list, sizeof list);
+    close(writable);
     bool same = own.st_uid == old->st_uid && own.st_gid == old->st_gid;
     if (!same && fchown(descriptor, old->st_uid, old->st_gid) != 0) {
-        mode &= 0777;
-        if (fchown(descriptor, (uid_t)-1, old->st_gid) != 0) {
-            mode &= 0707; // another group: no rights for it
-        }
+        return error_set(error, "%s: belongs to another user or group, and a new file can't (expected a file of yours)", save->path);
     }
-    (void)!fchmod(descriptor, mode); // a file system without modes has none to keep
+    (void)!fchmod(descriptor, old->st_mode & 07777); // a file system without modes has none to keep
+    bool kept = length > 0 ? fsetxattr(descriptor, name, list, (size_t)length, 0) == 0
+                           : fremovexattr(descriptor, name) == 0 || errno == ENODATA || errno == ENOTSUP;
+    return kept || error_set(error, "%s: its access list can't be kept: %s", save->path, strerror(errno));
 }
 
 // A device or a pipe. Without O_NONBLOCK, opening a pipe that nobody reads would wait forever; its reader gets some seconds to start.
@@ -158,7 +164,8 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
 {
     REQUIRE(save, path);
     struct stat status;
-    *save = (SaveFile){.path = path_real(path)};
+    bool link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    *save = (SaveFile){.path = link ? path_real(path) : memory_copy_text(path)};
     bool exists = stat(save->path, &status) == 0;
     if (!exists && errno != ENOENT) {
         return save_failed(save, error); // a name that is too long, or a loop of links
@@ -168,8 +175,10 @@ bool save_begin(SaveFile *save, const char *path, Error *error)
     if (descriptor < 0) {
         return save_failed(save, error);
     }
-    if (exists && save->replaces) {
-        keep_owner_and_mode(descriptor, &status);
+    if (exists && save->replaces && !keep_rights(save, descriptor, &status, error)) {
+        close(descriptor);
+        save_abandon(save);
+        return false;
     }
     save->stream = fdopen(descriptor, "w");
     if (save->stream == NULL) {

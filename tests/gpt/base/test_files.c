@@ -6,11 +6,13 @@
 #include "tests/support/suite.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static void write_text(const char *path, const char *text)
@@ -52,7 +54,7 @@ static int mode_of(const char *path)
 
 START_TEST(a_new_file_keeps_the_mode_of_the_old)
 {
-    static const mode_t modes[] = {0600, 0644, 0664, 0755, 0400};
+    static const mode_t modes[] = {0600, 0644, 0664, 0755};
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         unlink("file");
         write_text("file", "old");
@@ -64,6 +66,69 @@ START_TEST(a_new_file_keeps_the_mode_of_the_old)
     umask(027);
     save_text("fresh", "new");
     ck_assert_int_eq(mode_of("fresh"), 0640); // as any new file
+}
+END_TEST
+
+static void assert_not_saved(const char *path, const char *why)
+{
+    Error error = {0};
+    ck_assert(!save_path_check(path, &error));
+    ck_assert_msg(strstr(error.message, why) != NULL, "%s", error.message);
+    assert_text(path, "old");
+}
+
+// Nobody's files are replaced against their mode, also not by a new one with another owner. Root may do both, so it becomes another user.
+START_TEST(a_file_that_the_user_may_not_write_is_not_replaced)
+{
+    enum { NOBODY = 65534 };
+    ck_assert_int_eq(chmod(".", 0777), 0);
+    write_text("others", "old");
+    ck_assert_int_eq(chmod("others", 0666), 0);
+    bool root = geteuid() == 0;
+    ck_assert(!root || seteuid(NOBODY) == 0);
+    write_text("own", "old");
+    ck_assert_int_eq(chmod("own", 0400), 0);
+    assert_not_saved("own", "own: can't be written: Permission denied");
+    if (root) {
+        assert_not_saved("others", "others: belongs to another user or group");
+        ck_assert_int_eq(seteuid(0), 0);
+    }
+}
+END_TEST
+
+// A named user (1) may write to it, its group (4) may not: from the mode 0660 alone, the group could.
+START_TEST(a_new_file_keeps_the_access_list_of_the_old)
+{
+    const char list[] = "\2\0\0\0"
+                        "\1\0\6\0\377\377\377\377"
+                        "\2\0\6\0\1\0\0\0"
+                        "\4\0\0\0\377\377\377\377"
+                        "\20\0\6\0\377\377\377\377"
+                        "\40\0\0\0\377\377\377\377";
+    char kept[sizeof list] = "";
+    write_text("file", "old");
+    if (setxattr("file", "system.posix_acl_access", list, sizeof list - 1, 0) != 0) {
+        ck_assert_int_eq(errno, ENOTSUP); // a file system without such lists
+        return;
+    }
+    save_text("file", "new");
+    ck_assert_int_eq(getxattr("file", "system.posix_acl_access", kept, sizeof kept), sizeof list - 1);
+    ck_assert_mem_eq(kept, list, sizeof list - 1);
+    ck_assert_int_eq(mode_of("file"), 0660);
+}
+END_TEST
+
+START_TEST(a_link_stays_and_its_file_is_written)
+{
+    struct stat status;
+    ck_assert_int_eq(mkdir("folder", 0777), 0);
+    ck_assert_int_eq(symlink("folder/file", "link"), 0);
+    for (int i = 0; i < 2; i++) { // its file does not exist, and does
+        save_text("link", "new");
+        ck_assert_int_eq(lstat("link", &status), 0);
+        ck_assert(S_ISLNK(status.st_mode));
+        assert_text("folder/file", "new");
+    }
 }
 END_TEST
 
@@ -190,6 +255,10 @@ START_TEST(paths_of_one_file)
     ck_assert(!path_same("a", "b"));
     ck_assert(!path_same("a", "none"));
     ck_assert(path_same("none", "./none"));
+    ck_assert(path_same("none", "none/"));
+    ck_assert(path_same("none/none", "./none//none"));
+    ck_assert_int_eq(symlink("../none", "folder/nowhere"), 0);
+    ck_assert(path_same("folder/nowhere", "none"));
     ck_assert(path_same("folder/none", "way/none"));
     ck_assert(!path_same("folder/none", "none"));
 }
@@ -219,6 +288,9 @@ int main(void)
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, a_new_file_keeps_the_mode_of_the_old);
     tcase_add_test(tcase, a_new_file_keeps_the_owner_of_the_old);
+    tcase_add_test(tcase, a_file_that_the_user_may_not_write_is_not_replaced);
+    tcase_add_test(tcase, a_new_file_keeps_the_access_list_of_the_old);
+    tcase_add_test(tcase, a_link_stays_and_its_file_is_written);
     tcase_add_test(tcase, a_path_that_no_file_can_have_is_an_error);
     tcase_add_test(tcase, a_pipe_that_nobody_reads_is_an_error);
     tcase_add_test(tcase, temporary_files_of_killed_programs_are_deleted);
