@@ -72,10 +72,13 @@ static double gain_y(const LawSweep *sweep, double x, const char *rows)
     return has(sweep->settings, "--net gpt") ? -2 * log10(x) : -log10(x);
 }
 
+// The law is that of infinitely wide layers: at width 3, measured slopes have another sign.
 static bool mean_field_applies(const LawSweep *sweep)
 {
+    enum { WIDE = 64 };
+    bool wide = fmax(option_number(sweep->settings, "--width "), option_number(sweep->settings, "--sizes ")) >= WIDE;
     return strcmp(sweep->varied, "init-gain") == 0 && is_gradient_slope(sweep) && has(sweep->settings, "--activation tanh")
-        && is_plain_kaiming(sweep);
+        && is_plain_kaiming(sweep) && wide;
 }
 
 // Mean of tanh(sqrt(q) z)^2, or of the squared slope of tanh, z normal, by the trapezoidal rule.
