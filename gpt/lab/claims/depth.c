@@ -75,7 +75,7 @@ const Claim claims_depth[] = {
         .over = OVER_MEDIAN, .seeds = 10, .prediction = 0, .tolerance = 0.03,
         .reason = "an eighth of the slope with the standard initialization",
         .note = "n Var W is 1 here, but tanh' is below 1, so the gradient still falls, by 0.065 decades (a factor of 0.86) a "
-              "layer: almost flat, but not quite. An independent program that counts the gradient before tanh finds 0.80 per layer.",
+              "layer: almost flat, but not quite. An independent program that takes the gradient before tanh finds 0.80 per layer.",
     },
     {
         .id = "glorot-weights",

@@ -107,7 +107,7 @@ const Claim claims_landscape[] = {
         .statistic = "rough value plane",
         .over = OVER_MEDIAN, .trend = TREND_RATIO, .seeds = 10, .prediction = 0.1, .tolerance = 0.1,
         .reason = "at most a fifth as rough",
-        .note = "The paper does not say this; its networks, whose branches are normalized, have it in common.",
+        .note = "The paper does not separate shortcuts from the size of branches; all its networks normalize their branches.",
     },
     EDGE("0.2", "10", 10),
     EDGE("0.3", "6.67", 2 / 0.3),
