@@ -277,6 +277,15 @@ START_TEST(deep_and_long_networks_run)
 }
 END_TEST
 
+// Without it the table would be 145 characters wide.
+START_TEST(networks_without_gradient_have_a_row_of_their_own)
+{
+    Run run = run_gptape("gradflow --depths none --plot none --quiet");
+    assert_has(&run, run.out, " 1004 all zero\n                                 25 of 100 networks got no gradient anywhere\n");
+    run_free(&run);
+}
+END_TEST
+
 START_TEST(layer_normalization_hides_it_but_queries_and_keys_collapse)
 {
     Run run = run_gptape("gradflow --net gpt --csv -");
@@ -314,5 +323,6 @@ int main(void)
     tcase_add_test(tests, the_same_seed_gives_the_same_bits);
     tcase_add_loop_test(tests, deep_and_long_networks_run, 0, 6);
     tcase_add_test(tests, layer_normalization_hides_it_but_queries_and_keys_collapse);
+    tcase_add_test(tests, networks_without_gradient_have_a_row_of_their_own);
     return suite_run(suite);
 }

@@ -166,23 +166,25 @@ static void write_audit(FILE *out, Audit audit)
             fprintf(out, ", %d %s", audit.count[reach], flow_reach_name((FlowReach)reach));
         }
     }
-    if (audit.dead > 0 && audit.networks > 1) {
-        fprintf(out, "; %d of %d networks got no gradient anywhere", audit.dead, audit.networks);
-    }
 }
 
 static void arm_row(Table *table, const Experiment *experiment, int arm)
 {
     int steps = experiment->config.n_steps;
     int n_shortcuts = experiment_shortcuts(experiment, arm);
-    Writer *audit = writer_begin();
-    write_audit(audit->stream, audit_arm(experiment, arm));
-    AUTO_FREE char *reached = writer_end(audit);
+    Audit audit = audit_arm(experiment, arm);
+    Writer *writer = writer_begin();
+    write_audit(writer->stream, audit);
+    AUTO_FREE char *reached = writer_end(writer);
     table_row(table, "%.40s|" REAL_FORMAT, experiment_arm_name(&experiment->config, arm), experiment_loss(experiment, arm, 0).median);
     if (steps > 0) {
         table_cell(table, REAL_FORMAT, experiment_loss(experiment, arm, steps).median);
     }
     table_cell(table, "%d shortcut%s; %s", n_shortcuts, plural(n_shortcuts), reached);
+    if (audit.dead > 0 && audit.networks > 1) { // a row of its own, or the table is far wider than the others
+        table_row(table, steps > 0 ? "|||%d of %d networks got no gradient anywhere" : "||%d of %d networks got no gradient anywhere", audit.dead,
+                  audit.networks);
+    }
 }
 
 static void print_arms(const Experiment *experiment)
