@@ -18,7 +18,6 @@
 // Texts
 
 void plot_write_number(FILE *out, double value); // two digits: "0.083", "1.1e-11"
-char *plot_powers(char *text);                   // the same text with superscripts: "1.1·10⁻¹¹". Frees text; the caller frees the result
 int plot_length(const char *text);               // in characters
 // Text as it is shown (utf8_show), of at most so many characters; what is longer ends in "…". The caller frees it.
 char *plot_shorten(const char *text, int most);

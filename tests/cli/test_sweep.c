@@ -86,6 +86,14 @@ START_TEST(the_plot_has_the_numbers_of_the_table)
 }
 END_TEST
 
+// The network of examples/shortcut.c.
+START_TEST(the_title_of_a_plot_has_powers_of_ten)
+{
+    succeed("sweep --vary depth=2,20 --shortcut off --seeds 1 --quiet --plot plot.gp");
+    assert_prints("grep -o 'by depth: 0.88 to 6.1·10⁻¹⁴\"' plot.gp", "by depth: 0.88 to 6.1·10⁻¹⁴\"\n");
+}
+END_TEST
+
 START_TEST(existing_cells_are_not_run_again)
 {
     succeed(SWEEP "--runs a.csv --csv af.csv");
@@ -189,7 +197,8 @@ static const struct {
     {"--vary residual=pre,post --residual keel --residual none", 2, "--residual: is also in --vary"},
     {"--vary depth=3,x", 2, "--depth: 'x' is not an integer"},
     {"--vary 'residual=plain,f(g)'", 2, "--residual: column 3: unknown name 'g'"},
-    {"--vary depth=3 --configs tiny,flow", 2, "--configs: several networks in one run (expected --vary config=...)"},
+    {"--vary depth=3 --configs tiny,flow", 2, "--configs: several networks in one run (expected --vary config=... or --vary depth=...)"},
+    {"--vary width=3 --depths 5,10", 2, "--depths: several networks in one run (expected --vary config=... or --vary depth=...)"},
     {"--vary configs=tiny,flow", 2, "--vary: configs cannot be varied"},
     {"--vary depth=3 --config tiny", 2, "--config: for --net gpt, but --net mlp is the default (expected --net gpt, too)"},
     {"--vary depth=3 --shard 0/2", 2, "--shard: '0/2' (expected I/N, with I from 1 to N)"},
@@ -343,6 +352,7 @@ int main(void)
     tcase_add_test(sweep, the_table_has_the_quartiles);
     tcase_add_test(sweep, a_law_is_drawn_over_the_measurement);
     tcase_add_test(sweep, the_plot_has_the_numbers_of_the_table);
+    tcase_add_test(sweep, the_title_of_a_plot_has_powers_of_ten);
     tcase_add_test(sweep, existing_cells_are_not_run_again);
     tcase_add_test(sweep, a_network_without_the_statistic_has_an_empty_cell);
     tcase_add_test(sweep, explicit_defaults_change_nothing);

@@ -268,6 +268,8 @@ static bool draw_lines(const Options *options, const SweepReport *report, Lines 
         printf("\n%s", text);
         flush_stdout();
     }
+    AUTO_FREE char *with_powers = plot_powers(memory_copy_text(title));
+    chart.title = with_powers;
     return plot == NULL || note_drawn(options, plot, plot_chart(&chart, plot, &error)) || report_error(options, &error);
 }
 

@@ -23,7 +23,7 @@ static const OptionRow sweep_output_rows[] = {
 };
 
 static const OptionExclusion sweep_exclusions[] = {
-    {UNLESS_GIVEN, {"merge"}, {"configs"}, "several networks in one run (expected --vary config=...)"},
+    {UNLESS_GIVEN, {"merge"}, {"configs", "depths"}, "several networks in one run (expected --vary config=... or --vary depth=...)"},
     {IF_GIVEN, {"merge"}, {"vary"}, "not with --merge; the merged file continues a sweep of all networks"},
     {0},
 };
@@ -33,7 +33,8 @@ const CommandHelp sweep_help = {
     .summary = "gradflow for many settings and seeds, resumable, over many processes",
     .operand = "[FILE...]",
     .about = "Runs gptape gradflow for all combinations of the values of --vary and for many seeds, and prints the median and\n"
-             "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n\n"
+             "the quartiles of a statistic. Networks without and with shortcuts count as two, as do several --residual.\n"
+             "Instead of gradflow's --configs and --depths, vary config and depth.\n\n"
              "A statistic has the form OPERATION COLUMN KIND[:INDEX][@LAYER] [NAME], on rows of gradflow's CSV: 'slope l2\n"
              "activation_grad layers.#.out'. In NAME, # stands for a number and * for anything. Operations: first, last, ratio\n"
              "(first/last), slope (of log10, by layer or index), mean, median, min, max, sum, center, rough, at:X. 'A / B' divides\n"
