@@ -315,6 +315,14 @@ class TourTest(PageCase):
         self.one("#tour-start").click()
         self.wait(lambda: "Step 2 of 8" in self.one("#tour h2").text, "the remembered step")
 
+    def test_a_link_to_a_step_has_its_settings(self):
+        self.load("#tour=2")
+        self.assertEqual(len(self.all(".arm")), 1)
+        self.load("#tour=2&residual=none-plain&residual=plain")
+        self.assertEqual(len(self.all(".arm")), 2)
+        self.load("#tour=7&metric=weight")
+        self.assertIn("--net gpt --n-layer 12 ", self.one("#main").text)
+
 
 if __name__ == "__main__":
     sys.exit(counts.run(ViewTest, SettingTest, RuleTest, FileTest, StepTest, TourTest))

@@ -1,7 +1,8 @@
 // state.js: what the page shows, as settings named like the command line's options. The address after # holds those that differ
-// from the defaults; the command and the engine's settings string are written from the same table.
+// from the defaults, or from the settings of its step of the tour; the command and the engine's settings string are written from the same table.
 
 import {metrics} from './result.js';
+import {steps} from './tour_steps.js';
 
 export const views = ['flow', 'paths', 'step', 'train'];
 export const MOST_ARMS = 4;
@@ -120,11 +121,19 @@ export function parse(name, text, state) {
 // ------------------------------------------------------------------------------------------------------------
 // The address
 
+// The settings that the address leaves out; net: if it has one.
+function baseOf(view, tour, net) {
+    const step = steps[tour - 1]?.state;
+    const settings = step?.view === view ? structuredClone(step) : {};
+    const base = defaults(view, net ?? settings.net);
+    return settings.net === base.net ? {...base, ...settings} : base;
+}
+
 export function toFragment(state) {
-    const base = defaults(state.view, state.net);
+    const base = baseOf(state.view, state.tour, state.net);
     const parts = new URLSearchParams();
     parts.set('view', state.view);
-    if (state.net !== fields.net.default[state.view]) {
+    if (state.net !== baseOf(state.view, state.tour).net) {
         parts.set('net', state.net);
     }
     for (const [name] of settingsOf(state)) {
@@ -155,8 +164,9 @@ function chosen(parts, name, choices, usual, notes) {
 export function fromFragment(fragment) {
     const notes = [];
     const parts = new URLSearchParams(fragment.replace(/^#/, ''));
-    const view = chosen(parts, 'view', views, 'flow', notes);
-    const state = defaults(view, chosen(parts, 'net', fields.net.choices, fields.net.default[view], notes));
+    const tour = /^\d+$/.test(parts.get('tour')) ? Number(parts.get('tour')) : undefined;
+    const view = chosen(parts, 'view', views, steps[tour - 1]?.state.view ?? 'flow', notes);
+    const state = {...baseOf(view, tour, chosen(parts, 'net', fields.net.choices, baseOf(view, tour).net, notes)), tour};
     for (const [name, text] of parts) {
         if (Object.hasOwn(fields, name) && name !== 'net') {
             const {value, error} = parse(name, text, {...state, 'n-head': Number(parts.get('n-head') ?? state['n-head'])});
@@ -164,9 +174,7 @@ export function fromFragment(fragment) {
             if (error) {
                 notes.push(error);
             }
-        } else if (name === 'tour') {
-            state.tour = /^\d+$/.test(text) ? Number(text) : undefined;
-        } else if (!['view', 'net', 'residual'].includes(name)) {
+        } else if (!['view', 'net', 'residual', 'tour'].includes(name)) {
             notes.push(`'${name}' is not a setting of this page`);
         }
     }

@@ -1,7 +1,7 @@
 // tour.js: the guided tour's panel: text, question, reveal, Back and Next. The current step is kept in the address and in the browser.
 
 import {announce, button, el, fill, newId} from './dom.js';
-import {defaults} from './state.js';
+import {fromFragment} from './state.js';
 import {steps} from './tour_steps.js';
 
 export class Tour {
@@ -21,8 +21,7 @@ export class Tour {
     // number from 1
     go(number) {
         this.page.remember('tour', number);
-        const {state} = steps[number - 1];
-        this.page.show({...defaults(state.view, state.net), ...structuredClone(state), tour: number});
+        this.page.show(fromFragment(`#tour=${number}`).state);
     }
 
     // Called when a view has been opened with a state.
