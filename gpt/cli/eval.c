@@ -8,7 +8,7 @@
 
 static const OptionRow text_rows[] = {
     {"data", "FILE", NULL, "text to predict (default: the built-in stories)"},
-    {"split", "train|val|all", NULL, "train: the part that 'gptape train' trains on; val: the last tenth; all (default all; for the stories val)"},
+    {"split", "train|val|all", NULL, "train: the part that 'gptape train' trains on; val: the last tenth; all (default all; val for the stories)"},
     {0},
 };
 

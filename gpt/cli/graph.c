@@ -25,7 +25,7 @@ static const OptionRow drawing_rows[] = {
 
 static const OptionRow batch_rows[] = {
     {"batch", "N", "1", "rows of the text"},
-    {"length", "N", "8", "tokens of a row (at most the context length)"},
+    {"length", "N", "8", "tokens of a row, at most the context length"},
     {0},
 };
 

@@ -11,7 +11,7 @@ static const OptionRow drawing_rows[] = {
 
 const CommandHelp rules_help = {
     .name = "rules",
-    .summary = "residual rules: the named ones, and one with its modules and a drawing",
+    .summary = "the named residual rules, or one rule with its modules and a drawing",
     .operand = "[RULE]",
     .about = "Lists the named residual rules. With a RULE, by name or as a formula, shows that one: its formula, its source, and the\n"
              "modules of one block with it. Every command that creates a GPT takes a rule with --residual.",
