@@ -11,15 +11,19 @@ from names import as_in_cell
 
 CELL_FILE = "cell.c"
 NOT_CONSTANT = "initializer element is not a compile-time constant"
+SIMILAR = 0.75                  # of two names, from 0 to 1, for one to be suggested for the other
 SHOWN = "cell_shown"            # declared with the type of the cell's last expression
 
 # Clang's messages about the most frequent mistakes of beginners, in plainer words.
-PLAINER = [(r"^expected ';' (?:after|at end of) (?:the )?(.*)", r"missing ';' after the \1"), (r"^expected '([;)\]}])'", r"missing '\1'"),
-           ("top level declarator", "declaration"), (r"^implicit declaration of (function '\w+').*", r"unknown \1"),
+PLAINER = [(r"^expected ';' (?:after|at end of) (?:the )?(.*)", r"missing ';' after the \1"), (r"^expected '([;()\]}])'", r"missing '\1'"),
+           ("top level declarator", "declaration"), ("declaration list$", "member"),
+           (r"^(?:implicit declaration of|implicitly declaring library) (function '\w+').*", r"unknown \1"),
+           ("^(too (?:few|many) arguments) provided to function-like macro invocation", r"\1"),
            ("^use of undeclared identifier", "unknown name"), ("^void function 'cell' should not return a value", "return outside of a function"),
            ("^variable length array declaration not allowed at file scope", "the size of an array must be constant here, as from  enum { N = 3 };"),
            ("^multi-character character constant", "a text needs double quotes")]
 UNKNOWN = re.compile(r"^unknown [a-z ]*'(\w+)'$")
+ROOT_CAUSE = re.compile(r"missing|too (few|many) arguments$|(unexpected )?character <")     # what follows is misunderstood
 
 Kind = cindex.CursorKind
 
@@ -32,7 +36,7 @@ def file_location(location):
     return line.value, column.value
 
 
-def problems(unit, page, known_names):
+def problems(unit, page, session):
     """(problems, places of initializers that are not constant) of a cell that was read as this page."""
     found = []
     not_constant = set()
@@ -47,17 +51,25 @@ def problems(unit, page, known_names):
             continue
         if severity == "error" or place[0] > 0:
             elsewhere = f"{location.file.name}:{location.line}: " if location.file is not None and not in_cell else ""
-            found.append(Problem(severity, elsewhere + plainer(as_in_cell(diagnostic.spelling), known_names), *place))
+            found.append(Problem(severity, elsewhere + plainer(as_in_cell(diagnostic.spelling), session), *place))
     found.sort(key=lambda problem: problem.severity != "error")
-    missing = next((i for i, problem in enumerate(found) if problem.message.startswith("missing")), len(found))
-    return found[:missing + 1], not_constant            # what follows something missing is misunderstood
+    cause = next((i for i, problem in enumerate(found) if ROOT_CAUSE.match(problem.message)), len(found))
+    return found[:cause + 1], not_constant
 
 
-def plainer(message, known_names):
+def plainer(message, session):
     for pattern, words in PLAINER:
         message = re.sub(pattern, words, message)
     unknown = UNKNOWN.match(message)
-    similar = difflib.get_close_matches(unknown.group(1), known_names(), 1) if unknown else []
+    if unknown is None:
+        return message
+    name = unknown.group(1)
+    header = session.header_of(name)
+    if header is not None:
+        return f"{message}: missing #include <{header}>"
+    similar = difflib.get_close_matches(name, session.known_names(), 1, SIMILAR)
+    if similar == [name]:
+        return f"missing '(' and arguments after '{name}'"          # a macro of gptape's headers
     return message + (f"; did you mean '{similar[0]}'?" if similar else "")
 
 

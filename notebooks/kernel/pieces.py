@@ -25,6 +25,7 @@ TYPE_WORDS = {"void", "char", "short", "int", "long", "float", "double", "signed
 TYPE_OF = {"typeof", "__typeof__", "__typeof", "__attribute__", "_Alignas"}
 TAGGED = {"struct", "union", "enum"}
 CONTROL = {"if", "else", "for", "while", "do", "switch", "return", "goto", "break", "continue", "case", "default"}
+KEYWORDS = STORAGE | QUALIFIERS | TYPE_WORDS | TYPE_OF | TAGGED | CONTROL | {"typedef", "sizeof"}
 OPENING = {"(": ")", "[": "]", "{": "}"}
 CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
@@ -41,7 +42,7 @@ DIRECTIVE_TEXT = re.compile(r"#(?:\\\n|[^\n])*")
 
 @dataclass
 class Token:
-    kind: str           # directive, text, number, name or mark
+    kind: str           # directive, text, number, name, keyword or mark
     text: str
     start: int          # its place in the cell
     end: int
@@ -73,6 +74,8 @@ def tokenize(text):
         kind = match.lastgroup
         if text[at] == "#" and text[text.rfind("\n", 0, at) + 1:at].strip() == "":     # a directive; spaces may precede it
             match, kind = DIRECTIVE_TEXT.match(text, at), "directive"
+        if match.group() in KEYWORDS:
+            kind = "keyword"
         if kind not in ("space", "comment"):
             tokens.append(Token(kind, match.group(), at, match.end()))
         at = match.end()
@@ -146,7 +149,7 @@ def specifiers_end(tokens, start, types):
 def declarator(tokens):
     """*x[2] = {1, 2}; None if no name is declared."""
     equals = next((i for i, token in enumerate(tokens) if token.text == "=" and token.kind == "mark"), len(tokens))
-    name = next((t for t in tokens[:equals] if t.kind == "name" and t.text not in QUALIFIERS | TYPE_OF), None)
+    name = next((token for token in tokens[:equals] if token.kind == "name"), None)
     return None if name is None else Declarator(name, tokens[:equals], tokens[equals + 1:])
 
 
@@ -156,18 +159,17 @@ def is_prototype(declared):
     return text_at(declared.tokens, i + 1) == "(" and not declared.value
 
 
-def typedef_name(tokens):
-    """The name that a typedef, without its semicolon, declares."""
-    for i, token in enumerate(tokens):
-        if token.text == "(" and text_at(tokens, i + 1) == "*":
-            return tokens[i + 2]
-    names = []
-    i = 0
-    while i < len(tokens):
-        if tokens[i].kind == "name":
-            names.append(tokens[i])
-        i = (closing(tokens, i) if is_opening(tokens[i]) else i) + 1
-    return names[-1] if names else None
+def typedef_names(tokens):
+    """The names that a typedef, without its semicolon, declares: of  typedef struct Pair { ... } Pair, *Pointer, (*Function)(int)  three."""
+    result = []
+    for part in split_at_commas(tokens):
+        i = 0
+        name = None
+        while i < len(part) and not (part[i].text == "(" and text_at(part, i + 1) in ("*", "(")):
+            name = part[i].text if part[i].kind == "name" else name
+            i = (closing(part, i) if is_opening(part[i]) else i) + 1
+        result.append(next((token.text for token in part[i:] if token.kind == "name"), name))
+    return [name for name in result if name is not None]
 
 
 def function_body(tokens, i, types):
@@ -245,8 +247,7 @@ def declaration(tokens, types):
     if tokens[-1].text != ";":
         return wrong
     if tokens[0].text == "typedef":
-        name = typedef_name(tokens[1:-1])
-        types.update({name.text} if name is not None else ())
+        types.update(typedef_names(tokens[1:-1]))
         return [Piece(TYPE, tokens)]
     end = specifiers_end(tokens, 0, types)
     if end >= len(tokens) - 1:
@@ -281,8 +282,7 @@ def defined_types(tokens):
     """The names that a type's piece defines: {name: COMPLETE, INCOMPLETE as by  struct Pair;  or, of an enumerator, CONSTANT}."""
     names = {}
     if tokens[0].text == "typedef":
-        name = typedef_name(tokens[1:-1])
-        names.update({name.text: COMPLETE} if name is not None else {})
+        names.update(dict.fromkeys(typedef_names(tokens[1:-1]), COMPLETE))
     for i, token in enumerate(tokens):
         if token.text in TAGGED and text_at(tokens, i + 2) == "{" and tokens[i + 1].kind == "name":
             names[tokens[i + 1].text] = COMPLETE

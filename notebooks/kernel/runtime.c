@@ -13,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -104,9 +105,23 @@ volatile sig_atomic_t cell_running = 0; // between cell_run's start and end: cel
 char cell_message[1024] = "";
 pid_t cell_process = 0;
 
-// The library calls that are left undo what they have changed, while their variables still exist.
+CellEnd cell_thread_end = CELL_DONE; // how a thread that the cell started has failed
+
+// Can the calling thread leave the cell? A forked child can't.
+bool cell_can_leave(void)
+{
+    return getpid() == cell_process && (cell_running || gettid() != cell_process);
+}
+
+// The library calls that are left undo what they have changed, while their variables still exist. Of other threads than the cell's own only
+// the thread ends: its stack is not the one that cell_entry is on.
 _Noreturn void cell_leave(CellEnd end)
 {
+    if (gettid() != cell_process) {
+        fail_unwind();
+        cell_thread_end = end;
+        pthread_exit(NULL);
+    }
     cell_running = 0;
     fail_interrupt(false);
     fail_unwind();
@@ -115,7 +130,7 @@ _Noreturn void cell_leave(CellEnd end)
 
 void cell_fail(FailKind kind, const char *message)
 {
-    if (!cell_running || getpid() != cell_process) {
+    if (!cell_can_leave()) {
         fprintf(stderr, "%s\n", message);
         _exit(kind == FAIL_MISTAKE ? 134 : 1);
     }
@@ -127,7 +142,7 @@ void cell_fail(FailKind kind, const char *message)
 _Noreturn void cell_exit(int status)
 {
     fflush(NULL);
-    if (!cell_running || getpid() != cell_process) {
+    if (!cell_can_leave()) {
         _exit(status);
     }
     snprintf(cell_message, sizeof cell_message, "%d", status);
@@ -137,7 +152,7 @@ _Noreturn void cell_exit(int status)
 // Cells are compiled with checks (CHECKS of flags.py) that call these functions where C leaves the value undefined.
 void cell_undefined(const char *place)
 {
-    if (!cell_running || getpid() != cell_process) {
+    if (!cell_can_leave()) {
         fprintf(stderr, "%s\n", place);
         _exit(134);
     }
@@ -235,7 +250,7 @@ void cell_interrupt(int number, siginfo_t *info, void *context)
 void cell_abort(int number)
 {
     (void)number;
-    if (cell_running && getpid() == cell_process) {
+    if (cell_can_leave()) {
         cell_leave(CELL_ABORT);
     }
 }
@@ -330,6 +345,10 @@ void cell_run(void (*const parts[])(void), int n_parts)
         fflush(stdout);
         _exit(0);
     }
+    if (end == CELL_DONE) {
+        end = cell_thread_end;
+    }
+    cell_thread_end = CELL_DONE;
     cell_restore_streams();
     struct itimerval never = {{0}};
     setitimer(ITIMER_REAL, &never, NULL);

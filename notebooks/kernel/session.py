@@ -6,7 +6,7 @@ from pathlib import Path
 from clang import cindex
 
 from compiler import CELL_FILE, Kind
-from flags import COMPILER_FLAGS, INCLUDES, STANDARD_HEADERS, WARNINGS
+from flags import COMPILER_FLAGS, INCLUDES, OTHER_HEADERS, STANDARD_HEADERS, WARNINGS
 from translation import Translation
 
 
@@ -57,6 +57,16 @@ class Session:
         text = "".join(f"#include <{header}>\n" for header in STANDARD_HEADERS)
         unit = self.index.parse("standard.c", ["-xc", "-std=c11", "-D_POSIX_C_SOURCE=200809L"], unsaved_files=[("standard.c", text)])
         return {cursor.spelling for cursor in declared(unit) if not cursor.spelling.startswith("_")}
+
+    def header_of(self, name):
+        """The header of C or POSIX that declares a name, or None."""
+        def declare(headers):
+            text = "".join(f"#include <{header}>\n" for header in headers)
+            text += f"#ifndef {name}\nextern __typeof__({name}) *cell_found;\n#endif\n"
+            unit = self.index.parse("header.c", COMPILER_FLAGS, unsaved_files=[("header.c", text)])
+            return not any(diagnostic.severity >= cindex.Diagnostic.Error for diagnostic in unit.diagnostics)
+
+        return next((header for header in OTHER_HEADERS if declare([header])), None) if declare(OTHER_HEADERS) else None
 
     def known_names(self):
         """All names that a cell may use, macros of gptape's headers included."""

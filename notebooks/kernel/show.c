@@ -101,6 +101,27 @@ void cell_show_string(const char *string, size_t room)
     cell_show("\"%s", whole ? "" : "...");
 }
 
+// 5 (READ | WRITE), if each constant is a bit, and some are together the value.
+void cell_show_flags(long long value, int n, const long long values[], const char *const names[])
+{
+    unsigned long long rest = (unsigned long long)value;
+    for (int i = 0; i < n; i++) {
+        unsigned long long bit = (unsigned long long)values[i];
+        if ((bit & (bit - 1)) != 0) {
+            return;
+        }
+        rest &= ~bit;
+    }
+    const char *before = " (";
+    for (int i = 0; i < n && rest == 0 && value != 0; i++) {
+        if ((value & values[i]) != 0) {
+            cell_show("%s%s", before, names[i]);
+            before = " | ";
+        }
+    }
+    cell_show("%s", rest == 0 && value != 0 ? ")" : "");
+}
+
 void cell_show_enum(long long value, int n, const long long values[], const char *const names[])
 {
     for (int i = 0; i < n; i++) {
@@ -110,6 +131,7 @@ void cell_show_enum(long long value, int n, const long long values[], const char
         }
     }
     cell_show("%lld", value);
+    cell_show_flags(value, n, values, names);
 }
 
 void cell_show_shape(Shape shape)
@@ -170,8 +192,8 @@ void cell_show_numbers(const char *key, const Real *values, Shape shape)
 {
     size_t n = shape_count(shape);
     double sum = 0;
-    double low = INFINITY;
-    double high = -INFINITY;
+    double low = NAN; // fmin and fmax leave out NaN
+    double high = NAN;
     for (size_t i = 0; i < n; i++) {
         sum += (double)values[i];
         low = fmin(low, (double)values[i]);

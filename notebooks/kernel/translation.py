@@ -47,8 +47,9 @@ def defined_macro(piece):
 class Translation:
     """One cell on its way into the engine."""
 
-    def __init__(self, session, text, number, label):
+    def __init__(self, session, text, number, label, guess=True):
         self.session = session
+        self.guess = guess
         self.source = Source(text)
         self.label = label
         self.cell = Cell(number)
@@ -151,7 +152,7 @@ class Translation:
             self.plus = "+"                             # its value has a type
             found, self.not_constant = self.read(typed=True)
             wrong = [problem for problem in found if problem.severity == "error"]
-        missing = (unclosed(self.source.text, self.tokens) or self.unended_type()) if wrong else self.unknown_contents()
+        missing = unclosed(self.source.text, self.tokens) or self.unended_type() or self.unended_line(wrong[0]) if wrong else self.unknown_contents()
         if missing is not None:
             found = [Problem("error", missing[0], *self.source.position(missing[1]))]
         elif wrong and any(piece.kind == EXPRESSION for piece in self.pieces):
@@ -165,6 +166,22 @@ class Translation:
         ended = not last or last[0].text not in TAGGED or last[-1].text != "}"
         return None if ended else (f"missing ';' after the {last[0].text}", last[-1].end)
 
+    def unended_line(self, wrong):
+        """(message, place) if a semicolon at the end of the line before an error, or of the error's own line, mends it: C continues a
+        statement with a next line that begins with  *  or  ( ."""
+        if not self.guess or wrong.line == 0 or wrong.message.startswith("missing"):
+            return None
+        starts = [*self.source.starts, len(self.source.text)]
+        for end in starts[wrong.line - 1:wrong.line + 1]:
+            last = next((token for token in reversed(self.tokens) if token.end <= end), None)
+            if last is None or last.text in (";", "{", "}"):
+                continue
+            text = f"{self.source.text[:last.end]};{self.source.text[last.end:]}"
+            left = Translation(self.session, text, self.cell.number, self.label, guess=False).cell.errors
+            if not left or (left[0].line, left[0].column) > (wrong.line, wrong.column):
+                return "missing ';' at the end of this line", last.end
+        return None
+
     def unknown_contents(self):
         """(message, place) if the last expression is a struct that was only declared."""
         shown = self.cursors.get(SHOWN)
@@ -175,23 +192,29 @@ class Translation:
     def read(self, typed):
         """Has the cell read as a file, its statements in functions. The last expression is written as the declaration of
         something of its type or, if it is not to be typed, as a statement: only so is a missing semicolon reported as one."""
+        shown_in = None
         page = self.new_page()
         page.text(self.session.before() + self.macros_again())
         inside = False
         for piece in self.pieces:
-            as_statement = piece.kind == STATEMENT or (piece.kind == EXPRESSION and not typed)
+            as_statement = piece.kind in (STATEMENT, EXPRESSION)
             if as_statement != inside:
-                page.text(f"\nvoid cell_{len(page.lines)}(void)\n{{" if as_statement else "\n}\n")
+                function = f"cell_{len(page.lines)}"
+                page.text(f"\nvoid {function}(void)\n{{" if as_statement else "\n}\n")
                 inside = as_statement
             self.undefine(page, piece)
-            page.text(f"\nextern __typeof__({self.plus}(" if piece.kind == EXPRESSION and typed else "")
+            if piece.kind == EXPRESSION and typed:
+                page.text(f"\n__typeof__({self.plus}(")
+                shown_in = function
             page.cell(piece.tokens, self.in_engine(piece))
             page.text({EXPRESSION: f")) *{SHOWN};\n" if typed else ";"}.get(piece.kind, ""))
         page.text("\n}\n" if inside else "")
         unit = self.session.parse(str(page))
         names = {cursor.spelling: cursor for cursor in unit.cursor.get_children()}
-        self.cursors = {name: cursor for name, cursor in names.items() if name.endswith(self.own("")) or name == SHOWN}
-        return problems(unit, page, self.session.known_names)
+        self.cursors = {name: cursor for name, cursor in names.items() if name.endswith(self.own(""))}
+        within = names[shown_in].walk_preorder() if shown_in in names else ()
+        self.cursors.update((SHOWN, cursor) for cursor in within if cursor.spelling == SHOWN)
+        return problems(unit, page, self.session)
 
     def undefine(self, page, piece):
         """A macro may be defined again."""

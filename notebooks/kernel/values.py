@@ -1,12 +1,12 @@
 """C that shows the value of a cell's last expression, whatever its type. The functions that it calls are in show.c."""
 
 import json
+import re
 
 from clang.cindex import CursorKind, TypeKind
 
 from names import as_in_cell
 
-STRING_POINTERS = ("char *", "const char *")
 SIGNED = (TypeKind.SCHAR, TypeKind.SHORT, TypeKind.INT, TypeKind.LONG, TypeKind.LONGLONG)
 UNSIGNED = (TypeKind.UCHAR, TypeKind.USHORT, TypeKind.UINT, TypeKind.ULONG, TypeKind.ULONGLONG)
 REAL = (TypeKind.FLOAT, TypeKind.DOUBLE, TypeKind.LONGDOUBLE)
@@ -31,7 +31,7 @@ def showing(declaration):
     if value.kind == TypeKind.VOID:
         return "", ";"
     if value.kind in FUNCTION:
-        return "(void)(", f"); cell_show_begin(); {text(f'a function, {kind.spelling}; to call it, add its arguments in parentheses')} cell_show_end();"
+        return "(void)(", f"); cell_show_begin(); {text(a_function(value))} cell_show_end();"
     if value.kind == TypeKind.POINTER and unqualified(value.get_pointee()) in SHOWN_POINTERS:
         return SHOWN_POINTERS[unqualified(value.get_pointee())] + "(", ");"
     return "{ __auto_type cell_value =", f"; cell_show_begin(); {whole(kind, value)} cell_show_end(); }}"
@@ -46,6 +46,14 @@ def is_values_of_tensor(member):
     return owner is not None and unqualified(owner) == "struct Tensor" and member.spelling in ("data", "grad")
 
 
+def a_function(value):
+    return f"a function, {as_in_cell(value.spelling)}; to call it, add its arguments in parentheses"
+
+
+def is_string(value):
+    return value.kind == TypeKind.POINTER and unqualified(value.get_pointee()) == "char"
+
+
 def unqualified(kind):
     return kind.get_canonical().spelling.replace("const ", "").replace("volatile ", "")
 
@@ -53,11 +61,13 @@ def unqualified(kind):
 def whole(kind, value):
     """The expression's value, with the name of its type if it is a struct; a pointer with what it points to."""
     if value.kind == TypeKind.RECORD and value.spelling != "struct Shape":
-        return text(as_in_cell(kind.spelling) + " ") + shown(value, "cell_value", "\n")
-    if value.kind == TypeKind.POINTER and value.spelling not in STRING_POINTERS:
+        return text(re.sub(r" \(unnamed .*\)", "", as_in_cell(kind.spelling)) + " ") + shown(value, "cell_value", "\n")
+    if value.kind == TypeKind.POINTER and not is_string(value):
         pointee = value.get_pointee().get_canonical()
+        if pointee.kind in FUNCTION:
+            return f'{shown(value, "cell_value", "")} if (cell_value != NULL) {{ {text(" -> " + a_function(pointee))} }}'
         file = pointee.get_declaration().location.file
-        if pointee.get_size() > 0 and pointee.kind not in FUNCTION and not (file and file.name.startswith("/usr/")):
+        if pointee.get_size() > 0 and not (file and file.name.startswith("/usr/")):
             content = shown(pointee, "(*cell_value)", "\n")
             return (shown(value, "cell_value", "\n")
                     + f'if (cell_readable(cell_value, sizeof *cell_value)) {{ {text(" -> ")} {content} }}')
@@ -80,7 +90,9 @@ def shown(value, name, line):
     if kind in UNSIGNED:
         return f'cell_show("%llu", (unsigned long long){name});'
     if kind in REAL:
-        return f'cell_show("%.9g", (double){name});'
+        return f'cell_show("%.9Lg", (long double){name});'
+    if kind in (TypeKind.INT128, TypeKind.UINT128):
+        return f'cell_show("%.20Lg", (long double){name});'     # to 19 digits
     if kind == TypeKind.COMPLEX:
         return f'cell_show("%.9g%+.9gi", (double)__real__ {name}, (double)__imag__ {name});'
     if kind == TypeKind.ENUM:
@@ -89,7 +101,7 @@ def shown(value, name, line):
         return array(value, name, line)
     if kind == TypeKind.RECORD:
         return f"cell_show_shape({name});" if unqualified(value) == "struct Shape" else record(value, name, line)
-    if value.spelling in STRING_POINTERS:
+    if is_string(value):
         return f"cell_show_string({name}, (size_t)-1);"
     if kind == TypeKind.POINTER and unqualified(value.get_pointee()) == "struct Tensor":
         return f"cell_show_tensor_line({name});"

@@ -22,6 +22,7 @@ class ErrorTest(KernelCase):
         for code, place in (("\n\n  undeclared(3);", "line 3, column 3"),
                             ("int f_broken(int x)\n{\n    return x +;\n}", "line 3, column 15"),
                             ("struct Broken {\n    int 3;\n};\nint fine = 3;", "line 2, column 9"),
+                            ("int for = 3;", "line 1, column 5"),
                             ('printf("a");\nchar *é = "日本"; Tensor *t = 3.5;', "line 2, column 25"),
                             ("int fine = 3;\nfine->x = 2;", "line 2, column 7"),
                             ("#include \"no_such_file.h\"", "line 1, column 10"),
@@ -37,6 +38,13 @@ class ErrorTest(KernelCase):
                 ("int i = 0\ni++", "line 1, column 10", "missing ';' after the declaration"),
                 ("int i = 0\nvoid f(void) { i = 2; }", "line 1, column 10", "missing ';' after the declaration"),
                 ("int f(int x) {\n  return x\n}", "line 2, column 11", "missing ';' after the return statement"),
+                ("int a = 1,\nint b = 2;", "line 1, column 10", "missing ';' after the declaration"),
+                ("void f(void) {\n  return\n}", "line 2, column 9", "missing ';' at the end of this line"),
+                ('void f(int i) {\n  if (i) return\n  puts("a");\n}', "line 2, column 16", "missing ';' at the end of this line"),
+                ("int i = 3\n*(&i) = 4;", "line 1, column 10", "missing ';' at the end of this line"),
+                ("int i = 3\n(void)i;", "line 1, column 10", "missing ';' at the end of this line"),
+                ("int i = 3;\ni = 5\n*(&i) = 4\ni = 6;", "line 2, column 6", "missing ';' at the end of this line"),
+                ("if 1 == 2 { }", "line 1, column 4", "missing '(' after 'if'"),
                 ("int i = 0;\nwhile (i < 3) i++", "line 2, column 18", "missing ';' after the expression"),
                 ("struct P { int a; }\nint b = 2;", "line 1, column 20", "missing ';' after the struct"),
                 ("struct P { int a; }\nint f(void) { return 1; }", "line 1, column 20", "missing ';' after the struct"),
@@ -64,7 +72,10 @@ class ErrorTest(KernelCase):
     def test_unknown_names_get_a_suggestion(self):
         for code, message in (('prinf("a");', "unknown function 'prinf'; did you mean 'printf'?"),
                               ("Tenser *t = NULL;", "unknown name 'Tenser'; did you mean 'Tensor'?"),
-                              ("Tensor *t = tensor_zero(SHAPE(2));", "unknown function 'tensor_zero'; did you mean 'tensor_zeros'?")):
+                              ("Tensor *t = tensor_zero(SHAPE(2));", "unknown function 'tensor_zero'; did you mean 'tensor_zeros'?"),
+                              ("tensor_zeros", "missing '(' and arguments after 'tensor_zeros'"), ("tensor_zeros(2, 3);", "error: too many arguments\n"),
+                              ('string s = "a";', "unknown name 'string'\n"), ("isdigit('3')", "unknown function 'isdigit': missing #include <ctype.h>"),
+                              ("INT_MAX", "unknown name 'INT_MAX': missing #include <limits.h>")):
             self.assertIn(message, self.fail_in(code, "CompileError").error)
 
     def test_messages_are_red_and_lines_of_the_cell_are_not(self):
@@ -155,6 +166,15 @@ class ErrorTest(KernelCase):
         self.shows("before_exit", "4")
         self.succeed("exit(0);")
         self.fail_in("_exit(4);", "Crash")
+
+    def test_a_failure_in_another_thread_ends_that_thread_and_the_cell(self):
+        self.succeed("#include <pthread.h>\nint nought = 0;\nvoid *sums(void *x) { return tensor_sum(x); }\nvoid *leaves(void *x) { exit(3); }\n"
+                     "void *divides(void *x) { nought = 1 / nought; return x; }\nvoid *asserts(void *x) { assert(x != NULL); return x; }\n"
+                     "void in_thread(void *f(void *)) { pthread_t t; pthread_create(&t, NULL, f, NULL); pthread_join(t, NULL); }")
+        for function, name in (("sums", "Mistake"), ("leaves", "Exit"), ("divides", "Undefined"), ("asserts", "Abort")):
+            self.fail_in(f"in_thread({function});", name)
+            self.shows("gettid() == getpid()", "1")     # later cells do not run on the thread that failed
+        self.assertEqual(self.run_cell('in_thread(sums);\nprintf("joined\\n");').stdout, "joined\n")
 
     def test_reading_finds_the_end(self):
         self.shows("getchar()", "-1")

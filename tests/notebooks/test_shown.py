@@ -26,7 +26,9 @@ class OutputTest(KernelCase):
 
     def test_values(self):
         for code, value in (("3 + 4", "7"), ("1 / 4.0", "0.25"), ("'a'", "97"), ("(bool)1", "true"), ("(unsigned char)200", "200"),
-                            ('"text"', '"text"'), ("SHAPE(2, 3)", "(2, 3)"), ("(char *)0", "NULL"), ("1.0f / 3", "0.333333343")):
+                            ('"text"', '"text"'), ("SHAPE(2, 3)", "(2, 3)"), ("(char *)0", "NULL"), ("1.0f / 3", "0.333333343"),
+                            ("__func__", '"cell"'), ("1e4000L", "1e+4000"), ("(__int128)1 << 62", "4611686018427387904"), ("({ int i = 3; i; })", "3"),
+                            ('(const volatile char *)"text"', '"text"')):
             self.shows(code, value)
         self.assertEqual(self.succeed("3 + 4;").data, [])
         self.assertEqual(self.succeed('(void)0').data, [])
@@ -54,11 +56,19 @@ class OutputTest(KernelCase):
         self.shows("bits.b", "-7")
         self.succeed("__int128 large = 5;")
         self.shows("(int)(large + 1)", "6")
+        self.succeed("typedef struct Link { int (*f)(int); struct Link *next; } Link, *To;\nLink link = {0};\nTo to_link = &link;\n"
+                     "struct { int i; } unnamed = {3};")
+        self.shows("link", "Link {\n  f = NULL\n  next = NULL\n}")
+        self.shows("to_link->next", "NULL")
+        self.shows("unnamed", "struct {\n  i = 3\n}")
         self.assertIn("  norm = NORM_PRE\n", self.succeed('gpt_preset_find("tiny")->config').value)
 
     def test_enumerations_show_their_names(self):
         self.succeed("typedef enum Fruit { APPLE, PEAR = 5 } Fruit;\nFruit fruit = PEAR, none = 3, basket[] = {PEAR, APPLE};")
         for code, value in (("fruit", "PEAR"), ("none", "3"), ("basket", "{PEAR, APPLE}"), ("(Fruit)0", "APPLE")):
+            self.shows(code, value)
+        self.succeed("enum Mode { NO, READ = 1, WRITE = 4 } mode = READ | WRITE;")
+        for code, value in (("mode", "5 (READ | WRITE)"), ("(enum Mode)4", "WRITE"), ("(enum Mode)7", "7")):
             self.shows(code, value)
 
     def test_pointers_show_what_they_point_to_if_it_can_be_read(self):
@@ -69,6 +79,8 @@ class OutputTest(KernelCase):
                             ("list", '{"one", NULL}'), ("long_text", '"' + 2000 * "a" + '"...')):
             self.shows(code, value)
         self.assertIn("a function, int (const char *, ...)", self.succeed("printf").value)
+        self.succeed("int thrice(int x) { return 3 * x; }")
+        self.assertRegex(self.succeed("thrice").value, r"^0x[0-9a-f]+ -> a function, int \(int\)")
 
     def test_an_error_shows_its_message(self):
         self.succeed('Error error;\ngpt_load("/nonexistent", &error);')
@@ -128,6 +140,7 @@ class OutputTest(KernelCase):
         self.succeed("Tape *small = tape_create();")
         self.assertTrue(self.succeed("tensor_sum(tensor_full(SHAPE(3), 2))").value.startswith("() = sum  [cell "))
         self.assertEqual(self.succeed("(Tensor *)NULL").value, "NULL: no tensor")
+        self.assertIn("min nan, max nan", self.succeed("tensor_full(SHAPE(2), NAN)").value)
 
     def test_a_picture_that_gnuplot_draws(self):
         answer = self.succeed('FILE *gnuplot = popen("gnuplot", "w");\n'
