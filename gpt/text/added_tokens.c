@@ -64,6 +64,7 @@ static bool add_described(const Listing *listing, const cJSON *json, double id)
     AddedToken *token = add(listing, content->valuestring, id);
     if (token != NULL) {
         const cJSON *normalized = json_member(json, "normalized");
+        token->described = true;
         token->special = cJSON_IsTrue(json_member(json, "special"));
         token->normalized = normalized == NULL ? !token->special : cJSON_IsTrue(normalized);
         token->lstrip = cJSON_IsTrue(json_member(json, "lstrip"));
@@ -86,16 +87,20 @@ static double id_of_key(const char *key)
 
 static bool read_tokenizer_json(const Listing *listing, const cJSON *json)
 {
-    if (!tokenizer_json_check(listing->path, json, listing->error)) {
-        return false;
-    }
+    const AddedTokens *added = listing->added;
+    int next = listing->tokens->n; // the id of the next one that the vocabulary lacks: PreTrainedTokenizerFast ignores the one in the file
+    bool read = tokenizer_json_check(listing->path, json, listing->error);
+    const cJSON *tokens = added->decoded && !added->generic ? NULL : json_member(json, "added_tokens"); // GPT2Tokenizer has read them
     const cJSON *item;
-    cJSON_ArrayForEach(item, json_member(json, "added_tokens")) {
-        if (!add_described(listing, item, number_or_nan(json_member(item, "id")))) {
-            return false;
+    cJSON_ArrayForEach(item, tokens) {
+        double id = number_or_nan(json_member(item, "id"));
+        read = read && add_described(listing, item, id);
+        if (read && added->generic && id >= listing->tokens->n && id != next++) {
+            return error_set(listing->error, "%s: added token \"%.60s\" has id %.0f (expected %d)", listing->path,
+                             json_member(item, "content")->valuestring, id, next - 1);
         }
     }
-    return true;
+    return read;
 }
 
 static bool read_added_tokens(const Listing *listing, const cJSON *json)
@@ -112,6 +117,14 @@ static bool read_added_tokens(const Listing *listing, const cJSON *json)
     return true;
 }
 
+// The id of the vocabulary's token that is written as content, or -1. Its letters stand for bytes: no token is written with a space in it.
+static int find_in_vocabulary(const Tokens *tokens, const char *content)
+{
+    AUTO_FREE char *bytes = memory_copy_text(content);
+    size_t n;
+    return spell_letters(bytes, strlen(content), &n) ? tokens_find(tokens, bytes, n) : -1;
+}
+
 // A special token by its content. One that no file lists is in the vocabulary, or transformers would add it with an id of its own choice.
 static bool mark_special(const Listing *listing, const cJSON *json)
 {
@@ -122,14 +135,14 @@ static bool mark_special(const Listing *listing, const cJSON *json)
     const char *content = described->valuestring;
     AddedToken *token = added_token_find(listing->added, content, strlen(content));
     if (token == NULL) {
-        int id = tokens_find(listing->tokens, content, strlen(content));
+        int id = find_in_vocabulary(listing->tokens, content);
         if (id < 0) {
             return error_set(listing->error, "%s: special token \"%.60s\": missing in the vocabulary and in the added tokens", listing->path,
                              content);
         }
         token = append(listing->added, content, id, true);
     }
-    token->normalized = token->normalized && token->special; // as described, or as a special token is
+    token->normalized = token->normalized && token->described;
     token->special = true;
     return true;
 }
@@ -154,19 +167,21 @@ static bool read_special_tokens(const Listing *listing, const cJSON *json)
     return true;
 }
 
-static bool is_gpt2_class(const cJSON *json)
+static bool read_class(const cJSON *json, bool *generic)
 {
     static const char *const names[] = {"GPT2Tokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"};
     bool is_known = json == NULL || cJSON_IsNull(json);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        is_known |= cJSON_IsString(json) && strcmp(json->valuestring, names[i]) == 0;
+        bool same = cJSON_IsString(json) && strcmp(json->valuestring, names[i]) == 0;
+        is_known |= same;
+        *generic |= same && i >= 2;
     }
     return is_known;
 }
 
 static bool read_tokenizer_config(const Listing *listing, const cJSON *json)
 {
-    if (!is_gpt2_class(json_member(json, "tokenizer_class"))) {
+    if (!read_class(json_member(json, "tokenizer_class"), &listing->added->generic)) {
         return error_set(listing->error, "%s: tokenizer_class is not supported (expected GPT2Tokenizer)", listing->path);
     }
     static const char *const refused[] = {"add_bos_token", "add_eos_token", "add_prefix_space"};
@@ -181,8 +196,9 @@ static bool read_tokenizer_config(const Listing *listing, const cJSON *json)
             return false;
         }
     }
+    listing->added->decoded = json_member(json, "added_tokens_decoder") != NULL;
     listing->added->off = listing->added->off || cJSON_IsTrue(json_member(json, "split_special_tokens"));
-    return read_special_tokens(listing, json);
+    return true;
 }
 
 typedef bool ReadListing(const Listing *listing, const cJSON *json);
@@ -217,10 +233,9 @@ static bool extend_vocabulary(AddedTokens *added, Tokens *tokens, const char *fo
     }
     for (int i = 0; i < added->n; i++) {
         const AddedToken *token = &added->list[i];
-        size_t n = strlen(token->content);
-        int id = tokens_find(tokens, token->content, n);
+        int id = find_in_vocabulary(tokens, token->content);
         if (id < 0 && token->id == tokens->n) {
-            tokens_add(tokens, token->content, n);
+            tokens_add(tokens, token->content, strlen(token->content));
         } else if (id != token->id) {
             return error_set(error, "%s: added token \"%.60s\" has id %d (expected %d)", folder, token->content, token->id,
                              id < 0 ? tokens->n : id);
@@ -229,11 +244,11 @@ static bool extend_vocabulary(AddedTokens *added, Tokens *tokens, const char *fo
     return true;
 }
 
-// GPT-2's vocabulary as published lists no special tokens, but has this one.
+// GPT-2's vocabulary as published lists no special tokens, but has this one. So has GPT2Tokenizer.
 static void add_end_of_text(AddedTokens *added, const Tokens *tokens)
 {
-    int id = tokens_find(tokens, END_OF_TEXT, sizeof END_OF_TEXT - 1);
-    if (id >= 0 && added_token_find(added, END_OF_TEXT, strlen(END_OF_TEXT)) == NULL) {
+    int id = find_in_vocabulary(tokens, END_OF_TEXT);
+    if (id >= 0 && !(added->listed && added->generic) && added_token_find(added, END_OF_TEXT, strlen(END_OF_TEXT)) == NULL) {
         append(added, END_OF_TEXT, id, true);
     }
 }
@@ -241,10 +256,11 @@ static void add_end_of_text(AddedTokens *added, const Tokens *tokens)
 bool added_tokens_read(AddedTokens *added, Tokens *tokens, const char *folder, Error *error)
 {
     *added = (AddedTokens){.n_base = tokens->n};
-    bool done = read_file(added, tokens, folder, TOKENIZER_JSON, read_tokenizer_json, error)
-             && read_file(added, tokens, folder, "added_tokens.json", read_added_tokens, error)
-             && read_file(added, tokens, folder, TOKENIZER_CONFIG, read_tokenizer_config, error)
-             && read_file(added, tokens, folder, "special_tokens_map.json", read_special_tokens, error)
+    bool done = read_file(added, tokens, folder, TOKENIZER_CONFIG, read_tokenizer_config, error)
+             && read_file(added, tokens, folder, TOKENIZER_JSON, read_tokenizer_json, error)
+             && (added->decoded || read_file(added, tokens, folder, "added_tokens.json", read_added_tokens, error))
+             && read_file(added, tokens, folder, TOKENIZER_CONFIG, read_special_tokens, error)
+             && (added->decoded || read_file(added, tokens, folder, "special_tokens_map.json", read_special_tokens, error))
              && extend_vocabulary(added, tokens, folder, error);
     added->listed = added->n > 0;
     added->special = added->listed && !added->off;
@@ -258,7 +274,9 @@ void added_tokens_free(AddedTokens *added)
         free(added->list[i].content);
     }
     free(added->list);
-    pcre2_code_free(added->code);
+    for (int level = 0; level < ADDED_LEVELS; level++) {
+        pcre2_code_free(added->code[level]);
+    }
     *added = (AddedTokens){0};
 }
 

@@ -8,54 +8,83 @@
 #include <string.h>
 
 typedef struct Encoding {
-    const Bpe *bpe;
-    BpeWork *work;
+    const Tokenizer *tokenizer;
+    BpeWork *work; // NULL: special tokens are counted, and nothing is encoded
     int *ids;
     size_t n_ids;
+    size_t limit;     // in the whole text
+    size_t n_special; // special tokens that begin before limit, encoded as tokens or as ordinary text
+    Error *error;
 } Encoding;
 
 static void encode_piece(const char *piece, size_t n, void *context)
 {
     Encoding *encoding = context;
-    encoding->n_ids += bpe_encode(encoding->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
+    encoding->n_ids += bpe_encode(&encoding->tokenizer->bpe, encoding->work, piece, n, encoding->ids + encoding->n_ids);
 }
 
-// The next added token that is encoded as one, from a place on. Special ones are counted even where they are ordinary text.
-static AddedMatch next_added(const Tokenizer *tokenizer, TextPart part, size_t from, size_t *n_special)
+static bool encode_pieces(Encoding *encoding, TextPart part, size_t *n_encoded)
 {
-    AddedMatch match;
-    do {
-        match = added_tokens_match(&tokenizer->added, part.text, part.n, from, part.ends);
-        *n_special += match.token != NULL && match.token->special;
-        from = match.end;
-    } while (match.token != NULL && !added_token_is_found(&tokenizer->added, match.token));
-    return match;
+    *n_encoded = part.n;
+    return encoding->work == NULL
+        || pre_tokenizer_split(encoding->tokenizer->split, part.text, part.n, part.ends, encode_piece, encoding, n_encoded, encoding->error);
 }
 
-// Added tokens, and the text between them.
-static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error)
+// None where a token that takes the white space after it has taken all of this one.
+static void add_id(Encoding *encoding, AddedMatch match)
 {
-    Encoding encoding = {.bpe = &tokenizer->bpe, .work = bpe_work_create(), .ids = ids};
+    if (encoding->work != NULL && match.start < match.end) {
+        encoding->ids[encoding->n_ids] = match.token->id;
+        encoding->n_ids++;
+    }
+}
+
+// The added tokens of a level; the text between them is encoded at the next, and at last split into pieces. This is how transformers' tokens
+// that overlap, or take the white space beside them, get the same ids here.
+static bool encode_level(Encoding *encoding, int level, TextPart part, size_t *n_encoded)
+{
+    if (level == ADDED_LEVELS) {
+        return encode_pieces(encoding, part, n_encoded);
+    }
+    const AddedTokens *added = &encoding->tokenizer->added;
     AddedMatch match = {0};
     size_t at = 0; // all before it is encoded
-    bool done;
+    bool done = true;
     do {
-        match = next_added(tokenizer, part, match.end, n_special);
-        bool ends = match.token != NULL || (part.ends && match.start == part.n);
-        size_t n = 0; // bytes of ordinary text that are certain
-        done = match.start == at
-            || pre_tokenizer_split(tokenizer->split, part.text + at, match.start - at, ends, encode_piece, &encoding, &n, error);
-        at += n;
-        if (done && match.token != NULL) {
-            ids[encoding.n_ids] = match.token->id;
-            encoding.n_ids++;
+        match = added_tokens_match(added, level, part, at, match.next);
+        bool found = match.token != NULL && added_token_is_found(added, match.token);
+        encoding->n_special += match.token != NULL && match.token->special && part.offset + match.start < encoding->limit;
+        if ((found || match.token == NULL) && match.start > at) {
+            TextPart before = {.text = part.text + at, .n = match.start - at, .offset = part.offset + at, .ends = found || part.ends};
+            size_t n = 0;
+            done = encode_level(encoding, level + 1, before, &n);
+            at += n;
+        }
+        if (done && found) {
+            add_id(encoding, match);
             at = match.end;
         }
     } while (done && match.token != NULL);
-    bpe_work_free(encoding.work);
-    *n_ids = encoding.n_ids;
     *n_encoded = at;
     return done;
+}
+
+static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, Error *error)
+{
+    Encoding encoding = {.tokenizer = tokenizer, .work = bpe_work_create(), .ids = ids, .error = error};
+    bool done = encode_level(&encoding, 0, part, n_encoded);
+    bpe_work_free(encoding.work);
+    *n_ids = encoding.n_ids;
+    return done;
+}
+
+// Of those that begin in the part's first n bytes.
+static size_t count_special(const Tokenizer *tokenizer, TextPart part, size_t n)
+{
+    Encoding encoding = {.tokenizer = tokenizer, .limit = part.offset + n};
+    size_t ignored;
+    encode_level(&encoding, 0, part, &ignored);
+    return encoding.n_special;
 }
 
 static bool encode_bytes(TextPart part, int *ids, size_t *n_ids, size_t *n_encoded)
@@ -122,9 +151,15 @@ static bool encode_chars(const Tokenizer *tokenizer, TextPart part, int *ids, si
 
 bool tokenizer_encode_part(const Tokenizer *tokenizer, TextPart part, int *ids, size_t *n_ids, size_t *n_encoded, size_t *n_special, Error *error)
 {
-    size_t ignored = 0;
     switch (tokenizer->kind) {
-    case TOKENIZER_GPT2: return encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, n_special != NULL ? n_special : &ignored, error);
+    case TOKENIZER_GPT2:
+        if (!encode_gpt2(tokenizer, part, ids, n_ids, n_encoded, error)) {
+            return false;
+        }
+        if (n_special != NULL) {
+            *n_special += count_special(tokenizer, part, *n_encoded);
+        }
+        return true;
     case TOKENIZER_BYTES: return encode_bytes(part, ids, n_ids, n_encoded);
     case TOKENIZER_CHARS:
     case TOKENIZER_COUNT: return encode_chars(tokenizer, part, ids, n_ids, n_encoded, error);
@@ -150,12 +185,5 @@ bool tokenizer_encode(const Tokenizer *tokenizer, const char *text, size_t n, in
 size_t tokenizer_count_special(const Tokenizer *tokenizer, const char *text, size_t n)
 {
     REQUIRE(tokenizer, text);
-    size_t count = 0;
-    size_t at = 0;
-    while (at < n) {
-        AddedMatch match = added_tokens_match(&tokenizer->added, text, n, at, true);
-        count += match.token != NULL && match.token->special;
-        at = match.end;
-    }
-    return count;
+    return count_special(tokenizer, (TextPart){.text = text, .n = n, .ends = true}, n);
 }

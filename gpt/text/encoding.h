@@ -33,8 +33,8 @@ typedef struct Tokens {
 void tokens_init(Tokens *tokens, int capacity, size_t bytes);  // room for that many, of that many bytes in all
 void tokens_make_room(Tokens *tokens, int more, size_t bytes); // for more tokens, of that many more bytes in all
 void tokens_free(Tokens *tokens);
-bool tokens_add(Tokens *tokens, const char *bytes, size_t n);       // as the next id; false if they have one already
-int tokens_find(const Tokens *tokens, const char *bytes, size_t n); // the id, or -1
+bool tokens_add(Tokens *tokens, const char *bytes, size_t n);       // as the next id; false if another has the same bytes
+int tokens_find(const Tokens *tokens, const char *bytes, size_t n); // the first id, or -1
 const char *tokens_get(const Tokens *tokens, int id, size_t *n);    // the bytes
 
 // Byte-level byte-pair encoding: two neighbors that are a merge become one token, the merge of lowest rank first.
@@ -98,9 +98,6 @@ bool vocabulary_load(const char *folder, Tokens *tokens, Bpe *bpe, Error *error)
 
 #define TOKENIZER_CONFIG "tokenizer_config.json"
 
-// Unicode's White_Space as a PCRE2 class. PCRE2's own \\s has U+180E in it, which no longer is white space.
-#define UNICODE_SPACE "\\p{Z}\\x{09}-\\x{0d}\\x{85}"
-
 // A compiled PCRE2 pattern, from n bytes of text. The caller frees it with pcre2_code_free.
 typedef struct pcre2_real_code_8 Pattern;
 Pattern *pattern_compile(const char *text, size_t n, uint32_t options, uint32_t jit, Error *error);
@@ -110,18 +107,24 @@ typedef struct AddedToken {
     int id;
     bool special;        // found only while special tokens are on
     bool lstrip, rstrip; // takes the white space before it, after it
-    bool normalized;     // found only beside those that are not, even if they begin later
+    bool normalized;     // found only in the text between those that are not
+    bool described;      // does a file say all this, not only its id?
 } AddedToken;
+
+enum { ADDED_LEVELS = 2 }; // those that are not normalized, and those that are
 
 typedef struct AddedTokens {
     AddedToken *list;
     int n;
     int capacity;
-    int n_base;    // ids below it are the vocabulary's own
-    bool listed;   // does the folder define any?
-    bool off;      // does it say that special tokens are ordinary text?
-    bool special;  // are special tokens on?
-    Pattern *code; // finds them; NULL if there are none
+    int n_base;                  // ids below it are the vocabulary's own
+    bool listed;                 // does the folder define any?
+    bool off;                    // does it say that special tokens are ordinary text?
+    bool generic;                // is its class PreTrainedTokenizerFast, which takes tokenizer.json as it is?
+    bool decoded;                // does its tokenizer_config.json list the added tokens?
+    bool special;                // are special tokens on?
+    Pattern *code[ADDED_LEVELS]; // finds those of a level; NULL if there are none
+    size_t longest;              // bytes of text that decide whether a token begins at a place
 } AddedTokens;
 
 // Those that the files of folder define; tokens gets those that it lacks. Free them with added_tokens_free either way.
@@ -131,15 +134,6 @@ AddedToken *added_token_find(const AddedTokens *added, const char *content, size
 bool added_token_is_found(const AddedTokens *added, const AddedToken *token);          // a special one only while they are on
 void added_tokens_free(AddedTokens *added);
 void added_tokens_write(const void *tokenizer, FILE *stream); // tokenizer_config.json
-
-// The next one in n bytes of text, at from or after it. start = end = n: none. token NULL and start < n: there may be one at start,
-// depending on what follows the text, which does not end here.
-typedef struct AddedMatch {
-    size_t start, end;
-    const AddedToken *token;
-} AddedMatch;
-
-AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t n, size_t from, bool ends);
 
 // ------------------------------------------------------------------------------------------------------------
 
@@ -159,6 +153,16 @@ typedef struct TextPart {
     size_t offset; // where it begins in the whole
     bool ends;     // is it the last one?
 } TextPart;
+
+// The next added token of a level.
+typedef struct AddedMatch {
+    const AddedToken *token; // NULL: there is none
+    size_t start, end;       // with the white space that it takes; without a token, both are where the certain text ends
+    size_t next;             // where to look for the one after
+} AddedMatch;
+
+// The first at from or after it; what is before at belongs to earlier tokens.
+AddedMatch added_tokens_match(const AddedTokens *added, int level, TextPart part, size_t at, size_t from);
 
 // Encodes as much of the part as later text cannot change, *n_encoded bytes; all of the last part. ids has room for n ids. The ids of all
 // parts, each beginning where the previous one's encoding ended, are those of the whole text. n_special, if not NULL, is increased by the

@@ -21,6 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Unicode's White_Space as a PCRE2 class. PCRE2's own \\s has U+180E in it, which no longer is white space.
+#define UNICODE_SPACE "\\p{Z}\\x{09}-\\x{0d}\\x{85}"
+
 static const char pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" UNICODE_SPACE "\\p{L}\\p{N}]+|[" UNICODE_SPACE
                               "]+(?![^" UNICODE_SPACE "])|[" UNICODE_SPACE "]+";
 
@@ -124,11 +127,8 @@ bool pre_tokenizer_split(const Pattern *split, const char *text, size_t n, bool 
 }
 
 // ------------------------------------------------------------------------------------------------------------
-// Where the added tokens are in a text: the leftmost, and of those that begin there the longest. They are one pattern, longest first. lstrip
-// and rstrip make a token take the white space on that side, too. Those that are not normalized are found first, as in transformers: in another
-// token, none of them may begin. (?2) stands for all of them:
-//
-//      (?|[space]*(<\|mask\|>)|((?!(?2))g(?!(?2))p(?!(?2))t))(?(DEFINE)((?!)|[space]*(<\|mask\|>)))
+// Where the added tokens of a level are in a text: the leftmost, and of those that begin there the longest. They are one pattern, longest
+// first, with each byte as \x.., so that none has a meaning of its own.
 
 static int longest_first(const void *a, const void *b)
 {
@@ -137,51 +137,49 @@ static int longest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-// Each character as \x{...}, so that none has a meaning of its own.
-static void write_alternative(const AddedToken *token, FILE *pattern)
+static void write_token(const AddedToken *token, const char *separator, FILE *pattern)
 {
-    const char *guard = token->normalized ? "(?!(?2))" : "";
-    size_t n = strlen(token->content);
-    size_t at = 0;
-    fprintf(pattern, "|(?:%s[" UNICODE_SPACE "])%s(", guard, token->lstrip ? "*" : "{0}");
-    while (at < n) {
-        int code = 0;
-        at += (size_t)utf8_read(token->content + at, n - at, &code);
-        fprintf(pattern, "%s\\x{%x}", guard, (unsigned)code);
+    fputs(separator, pattern);
+    for (const char *byte = token->content; *byte != '\0'; byte++) {
+        fprintf(pattern, "\\x%02x", (unsigned char)*byte);
     }
-    fprintf(pattern, ")(?:%s[" UNICODE_SPACE "])%s", guard, token->rstrip ? "*" : "{0}");
 }
 
-static void write_pattern(const AddedTokens *added, FILE *pattern)
+// Returns whether the level has tokens.
+static bool write_pattern(const AddedTokens *added, int level, FILE *pattern)
 {
     AUTO_FREE const AddedToken **order = memory_allocate((size_t)added->n * sizeof *order, "the added tokens");
+    int n = 0;
     for (int i = 0; i < added->n; i++) {
-        order[i] = &added->list[i];
-    }
-    qsort(order, (size_t)added->n, sizeof *order, longest_first);
-    fputs("(?", pattern);
-    for (int i = 0; i < added->n; i++) {
-        write_alternative(order[i], pattern);
-    }
-    fputs(")(?(DEFINE)((?!)", pattern);
-    for (int i = 0; i < added->n; i++) {
-        if (!order[i]->normalized) {
-            write_alternative(order[i], pattern);
+        if (added->list[i].normalized == (level == 1)) {
+            order[n] = &added->list[i];
+            n++;
         }
     }
-    fputs("))", pattern);
+    qsort(order, (size_t)n, sizeof *order, longest_first);
+    for (int i = 0; i < n; i++) {
+        write_token(order[i], i == 0 ? "" : "|", pattern);
+    }
+    return n > 0;
 }
 
 bool added_tokens_compile(AddedTokens *added, Error *error)
 {
-    if (added->n == 0) {
-        return true;
+    enum { CHARACTER = 4 }; // bytes: the white space after a token ends with the character after it
+    for (int level = 0; level < ADDED_LEVELS; level++) {
+        Writer *writer = writer_begin();
+        bool any = added->n > 0 && write_pattern(added, level, writer->stream);
+        AUTO_FREE char *text = writer_end(writer);
+        added->code[level] = any ? pattern_compile(text, strlen(text), 0, PCRE2_JIT_COMPLETE, error) : NULL;
+        if (any && added->code[level] == NULL) {
+            return false;
+        }
     }
-    Writer *writer = writer_begin();
-    write_pattern(added, writer->stream);
-    AUTO_FREE char *text = writer_end(writer);
-    added->code = pattern_compile(text, strlen(text), PCRE2_MATCH_INVALID_UTF, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD, error);
-    return added->code != NULL;
+    for (int i = 0; i < added->n; i++) {
+        size_t n = strlen(added->list[i].content) + CHARACTER;
+        added->longest = n > added->longest ? n : added->longest;
+    }
+    return true;
 }
 
 AddedToken *added_token_find(const AddedTokens *added, const char *content, size_t n)
@@ -199,23 +197,73 @@ bool added_token_is_found(const AddedTokens *added, const AddedToken *token)
     return added->special || !token->special;
 }
 
-AddedMatch added_tokens_match(const AddedTokens *added, const char *text, size_t n, size_t from, bool ends)
+// Unicode's White_Space.
+static bool is_space(int code)
 {
-    AddedMatch found = {.start = n, .end = n};
-    if (added->code == NULL) {
-        return found;
+    return (code >= 0x09 && code <= 0x0d) || code == 0x20 || code == 0x85 || code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a)
+        || code == 0x2028 || code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
+}
+
+// The end of the white space that begins at from.
+static size_t space_end(TextPart part, size_t from)
+{
+    int code = 0;
+    int length = utf8_read(part.text + from, part.n - from, &code);
+    while (length > 0 && is_space(code)) {
+        from += (size_t)length;
+        length = utf8_read(part.text + from, part.n - from, &code);
     }
-    pcre2_match_data *match = pcre2_match_data_create_from_pattern(added->code, NULL);
+    return from;
+}
+
+// The start, not before at, of the white space that ends at end.
+static size_t space_start(TextPart part, size_t at, size_t end)
+{
+    size_t start = end;
+    bool space = true;
+    while (space && start > at) {
+        size_t from = start - 1;
+        int code = 0;
+        while (from > at && ((unsigned char)part.text[from] & 0xc0) == 0x80) {
+            from--;
+        }
+        space = utf8_read(part.text + from, part.n - from, &code) > 0 && is_space(code);
+        start = space ? from : start;
+    }
+    return start;
+}
+
+// Finds a token's text, *start to *end; NULL if there is none.
+static const AddedToken *find_content(const AddedTokens *added, int level, TextPart part, size_t from, size_t *start, size_t *end)
+{
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
     if (match == NULL) {
         fail_memory(0, "a match");
     }
-    int count = pcre2_match(added->code, (PCRE2_SPTR)text, n, from, ends ? 0 : PCRE2_PARTIAL_HARD, match, NULL);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
-    if (count == PCRE2_ERROR_PARTIAL) {
-        found = (AddedMatch){.start = at[0], .end = n};
-    } else if (count >= 0) {
-        found = (AddedMatch){.start = at[0], .end = at[1], .token = added_token_find(added, text + at[2], at[3] - at[2])};
-    }
+    bool found = pcre2_match(added->code[level], (PCRE2_SPTR)part.text, part.n, from, 0, match, NULL) > 0;
+    *start = found ? at[0] : part.n;
+    *end = found ? at[1] : part.n;
     pcre2_match_data_free(match);
-    return found;
+    return found ? added_token_find(added, part.text + *start, *end - *start) : NULL;
+}
+
+AddedMatch added_tokens_match(const AddedTokens *added, int level, TextPart part, size_t at, size_t from)
+{
+    AddedMatch match = {.start = part.n, .end = part.n, .next = part.n};
+    if (added->code[level] == NULL) {
+        return match;
+    }
+    match.token = find_content(added, level, part, from, &match.start, &match.next);
+    bool strips_right = match.token != NULL && match.token->rstrip;
+    match.end = strips_right ? space_end(part, match.next) : match.next;
+    size_t certain = part.ends ? part.n : part.n - (part.n < added->longest ? part.n : added->longest);
+    bool too_late = (strips_right ? match.end : match.start) > certain; // what follows the part may change the match
+    if (too_late) {
+        match = (AddedMatch){.start = match.start < certain ? match.start : certain};
+    }
+    if (too_late || (match.token != NULL && match.token->lstrip)) {
+        match.start = match.start > at ? space_start(part, at, match.start) : at;
+    }
+    return match;
 }

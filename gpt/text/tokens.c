@@ -60,15 +60,15 @@ static size_t find_slot(const Tokens *tokens, const char *bytes, size_t n)
 bool tokens_add(Tokens *tokens, const char *bytes, size_t n)
 {
     size_t slot = find_slot(tokens, bytes, n);
-    if (tokens->slots[slot] >= 0) {
-        return false;
-    }
+    bool is_new = tokens->slots[slot] < 0;
     size_t start = tokens->start[tokens->n];
     memcpy(tokens->bytes + start, bytes, n);
-    tokens->slots[slot] = tokens->n;
+    if (is_new) {
+        tokens->slots[slot] = tokens->n;
+    }
     tokens->n++;
     tokens->start[tokens->n] = start + n;
-    return true;
+    return is_new;
 }
 
 int tokens_find(const Tokens *tokens, const char *bytes, size_t n)

@@ -138,6 +138,70 @@ START_TEST(a_published_vocabulary_has_ordinary_text_only)
 }
 END_TEST
 
+// Tokens of white space, tokens that overlap or take each other's white space, and one that is a letter for a byte. The ids are those that
+// transformers 5.24.0 gives with this folder, which also ignores special_tokens_map.json beside an added_tokens_decoder.
+static const char overlapping[] =
+    "{\"tokenizer_class\": \"GPT2Tokenizer\", \"split_special_tokens\": %s, \"added_tokens_decoder\": {"
+    "\"270\": {\"content\": \"\\t\", \"lstrip\": true, \"rstrip\": true, \"normalized\": false}, "
+    "\"233\": {\"content\": \"\xc3\xa9\"}, \"266\": {\"content\": \"<|endoftext|>\", \"special\": true}, "
+    "\"267\": {\"content\": \" \", \"rstrip\": true, \"normalized\": false}, \"268\": {\"content\": \"ab!\", \"rstrip\": true}, "
+    "\"269\": {\"content\": \"!h\", \"normalized\": false}, \"271\": {\"content\": \"a\xe3\x80\x80\", \"lstrip\": true}, "
+    "\"272\": {\"content\": \"<h>\", \"special\": true, \"normalized\": true}, \"273\": {\"content\": \"h>a\"}}}";
+
+START_TEST(tokens_overlap_as_in_transformers)
+{
+    for (int off = 0; off < 2; off++) {
+        char text[2000];
+        vocabulary_write();
+        vocabulary_edit("encoder.json", "<|end|>", "<|endoftext|>");
+        snprintf(text, sizeof text, overlapping, off == 1 ? "true" : "false");
+        text_write("tokenizer_config.json", text);
+        text_write("special_tokens_map.json", "{\"pad_token\": \"h>a\", \"sep_token\": \"missing\"}");
+        Tokenizer *tokenizer = load();
+        ASSERT_IDS(tokenizer, "a  b", 97, 267, 267, 98);
+        ASSERT_IDS(tokenizer, "ab!  a", 268, 267, 267, 97);
+        ASSERT_IDS(tokenizer, "ab!h", 264, 269);
+        ASSERT_IDS(tokenizer, "x \t\t b", 120, 267, 267, 98);
+        ASSERT_IDS(tokenizer,
+                   "a \xe3\x80\x80"
+                   "a\xe3\x80\x80"
+                   "b",
+                   97, 267, 271, 98);
+        ASSERT_IDS(tokenizer, "ab! \ta\xe3\x80\x80", 268, 267, 271);
+        ASSERT_IDS(tokenizer, "h>a  h\xc3\xa9", 273, 267, 267, 104, 233);
+        ASSERT_IDS(tokenizer, "aab!\xe3\x80\x80!h", 97, 268, 269);
+        if (off == 1) {
+            ASSERT_IDS(tokenizer, "<h>a<h>", 60, 104, 62, 97, 60, 104, 62);
+        } else {
+            ASSERT_IDS(tokenizer, "<h>a<h>", 272, 97, 272);
+        }
+        ck_assert_uint_eq(tokenizer_count_special(tokenizer, "<h>a<h>", 7), 2);
+        tokenizer_free(tokenizer);
+    }
+}
+END_TEST
+
+// PreTrainedTokenizerFast knows no token that its folder does not list; GPT2Tokenizer knows <|endoftext|>.
+START_TEST(the_class_decides_about_end_of_text)
+{
+    for (int generic = 0; generic < 2; generic++) {
+        char text[200];
+        vocabulary_write();
+        vocabulary_edit("encoder.json", "<|end|>", "<|endoftext|>");
+        snprintf(text, sizeof text, "{\"tokenizer_class\": \"%s\", \"added_tokens_decoder\": {\"267\": {\"content\": \"<|a|>\"}}}",
+                 generic == 1 ? "PreTrainedTokenizerFast" : "GPT2Tokenizer");
+        text_write("tokenizer_config.json", text);
+        Tokenizer *tokenizer = load();
+        if (generic == 1) {
+            ASSERT_IDS(tokenizer, "<|a|><|endoftext|>", 267, '<', '|', 'e', 'n', 'd', 'o', 'f', 't', 'e', 'x', 't', '|', '>');
+        } else {
+            ASSERT_IDS(tokenizer, "<|a|><|endoftext|>", 267, 266);
+        }
+        tokenizer_free(tokenizer);
+    }
+}
+END_TEST
+
 START_TEST(each_file_that_defines_tokens_is_read)
 {
     static const struct {
@@ -221,6 +285,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, folder_enter, folder_leave);
     tcase_add_test(tcase, ids_are_those_of_transformers);
     tcase_add_test(tcase, a_published_vocabulary_has_ordinary_text_only);
+    tcase_add_test(tcase, tokens_overlap_as_in_transformers);
+    tcase_add_test(tcase, the_class_decides_about_end_of_text);
     tcase_add_test(tcase, each_file_that_defines_tokens_is_read);
     tcase_add_test(tcase, a_saved_tokenizer_is_the_same);
     tcase_add_loop_test(tcase, what_changes_ids_is_refused_by_name, 0, sizeof faults / sizeof faults[0]);

@@ -298,6 +298,8 @@ static const Fault json_faults[] = {
      "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": "
      "\"<|end|>\"}}, {\"Sequence\": {\"id\": \"A\"}}]}",
      "post_processor is not supported"},
+    {"tokenizer.json", "\"normalizer\": null", "\"added_tokens\": [{\"id\": 268, \"content\": \"a b\"}, {\"id\": 267, \"content\": \"b a\"}]",
+     "./tokenizer.json: added token \"a b\" has id 268 (expected 267)"},
     {"tokenizer.json", "\"vocab\":", "\"words\":", "./tokenizer.json: its model has no vocab"},
     {"tokenizer.json", "\"merges\":", "\"pairs\":", "./tokenizer.json: its model has no merges"},
     {"tokenizer.json", "[\"h\", \"e\"]", "[\"h\", 1]", "./tokenizer.json: its model has no merges"},
@@ -311,7 +313,9 @@ static const Fault json_faults[] = {
 START_TEST(a_faulty_tokenizer_json)
 {
     const Fault *fault = &json_faults[_i];
+    static const char config[] = "{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}";
     write_tokenizer_json(true);
+    file_write("tokenizer_config.json", config, sizeof config - 1);
     vocabulary_edit(fault->file, fault->from, fault->to);
     assert_refused(fault->expected);
 }
