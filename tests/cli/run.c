@@ -97,6 +97,17 @@ void run_free(Run *run)
     run->err = NULL;
 }
 
+bool have_mpi(const char *function)
+{
+    Run run = run_shell("command -v mpirun.openmpi && [ -e \"$(dirname \"$GPTAPE_BIN\")\"/libgptape-openmpi.so ]");
+    bool have = run.status == 0;
+    run_free(&run);
+    if (!have) {
+        skip(function, "no mpirun, or this build has no Open MPI");
+    }
+    return have;
+}
+
 void install_into(const char *prefix)
 {
     char command[2048];

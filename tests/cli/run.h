@@ -4,6 +4,7 @@
 #define GPTAPE_TESTS_RUN_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct Run {
@@ -23,6 +24,9 @@ void run_free(Run *run);
 
 // From here on a shell finds gptape as a command: by a link in bin/, which is made in the current folder.
 void make_command(void);
+
+// False, with a note, where several ranks cannot be launched: the machine has no mpirun, or the build no plugin for Open MPI, as with TSAN=1.
+bool have_mpi(const char *function);
 
 // Runs make install with this PREFIX, in the current folder, as a user who has just built gptape. One at a time: it may have to build, with SAN=1.
 void install_into(const char *prefix);

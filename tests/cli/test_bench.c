@@ -84,7 +84,7 @@ START_TEST(bench_chooses_cases)
     run_free(&run);
     refuse("bench --precision fp8", 2, "f32, bf16 or f64");
     assert_fails("GPTAPE_KERNELS=plain \"${GPTAPE_BIN:-build/gptape}\" bench --case product-64 --precision bf16", 1,
-                 "--precision: bf16 needs a processor with bf16 products, and the fast kernels; leave it out");
+                 "--precision: bf16 needs a "); // "processor with bf16 products, and the fast kernels", or "build with oneDNN"
     refuse("bench --case step,stop", 2, "--case: 'stop' is not the beginning of a case");
     refuse("bench --case ''", 2, "--case");
     refuse("bench --case tokenizer --data /dev/null", 1, "/dev/null");

@@ -40,18 +40,6 @@ static void shell_well(const char *command)
     run_free(&run);
 }
 
-// False, with a note, if the build has no Open MPI or the machine no mpirun.
-static bool have_mpi(const char *function)
-{
-    Run run = run_shell("command -v mpirun.openmpi && [ -e \"$(dirname \"$GPTAPE_BIN\")\"/libgptape-openmpi.so ]");
-    bool have = run.status == 0;
-    run_free(&run);
-    if (!have) {
-        skip(function, "this build has no Open MPI");
-    }
-    return have;
-}
-
 // More than one rank for a core is the rule here.
 #define MPIRUN "mpirun.openmpi --oversubscribe"
 #define RANKS(n) MPIRUN " -n " #n " \"$GPTAPE_BIN\" "

@@ -290,17 +290,6 @@ END_TEST
 // ------------------------------------------------------------------------------------------------------------
 // Ranks
 
-static bool have_mpi(const char *function)
-{
-    Run run = run_shell("command -v mpirun && ls $(dirname \"$GPTAPE_BIN\")/libgptape-openmpi.so");
-    bool have = run.status == 0;
-    run_free(&run);
-    if (!have) {
-        skip(function, "no mpirun, or this build has no Open MPI");
-    }
-    return have;
-}
-
 START_TEST(results_do_not_depend_on_the_ranks)
 {
     if (!have_mpi(__func__)) {
