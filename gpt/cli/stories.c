@@ -180,20 +180,41 @@ static bool is_heading(const char *line, size_t length)
         && memcmp(line + length - (sizeof end - 1), end, sizeof end - 1) == 0;
 }
 
-// Text as other programs pass it on: CRLF becomes LF, and generate's headings of samples become empty lines. Returns its new length.
+// The bytes of the line end that text begins with; 0 if it begins with none.
+static size_t line_end(const char *text, size_t n)
+{
+    static const char *const ends[] = {"\n", "\r\n", "\r", "\f", "\v", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"}; // the last are Unicode's
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t length = strlen(ends[i]);
+        if (length <= n && memcmp(text, ends[i], length) == 0) {
+            return length;
+        }
+    }
+    return 0;
+}
+
+// Text as other programs pass it on: any line end becomes LF, spaces before it are dropped, and generate's headings of samples become empty
+// lines. Returns its new length.
 static size_t clean(char *text, size_t n)
 {
     size_t kept = 0;
     for (size_t at = 0; at < n;) {
-        const char *end = memchr(text + at, '\n', n - at);
-        size_t length = end != NULL ? (size_t)(end - (text + at)) : n - at;
-        size_t shown = length > 0 && end != NULL && text[at + length - 1] == '\r' ? length - 1 : length;
+        size_t length = 0;
+        size_t end = line_end(text + at, n - at);
+        while (end == 0 && at + length < n) {
+            length++;
+            end = line_end(text + at + length, n - at - length);
+        }
+        size_t shown = length;
+        while (end > 0 && shown > 0 && (text[at + shown - 1] == ' ' || text[at + shown - 1] == '\t')) {
+            shown--;
+        }
         if (!is_heading(text + at, shown)) {
             memmove(text + kept, text + at, shown);
             kept += shown;
         }
-        at += length + (end != NULL);
-        if (end != NULL) {
+        at += length + end;
+        if (end > 0) {
             text[kept] = '\n';
             kept++;
         }

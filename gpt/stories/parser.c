@@ -8,6 +8,7 @@
 //      {Hero}      Anna: hero now has her row                               rest   lost {hero.his} {thing}.
 //      {hero.his}  her: the form of that row, and no other                   rest   {thing}.
 
+#include "gpt/base/base.h"
 #include "gpt/stories/grammar.h"
 
 #include <string.h>
@@ -179,6 +180,19 @@ static void count_sentences(const Grammar *grammar, const char *text, size_t n, 
     }
 }
 
+// What follows the last empty line is cut off, or a story whose empty line is missing at the end of the text.
+static void count_last(const Grammar *grammar, const char *text, size_t n, StoryCount *count)
+{
+    static const char empty_line[] = "\n\n";
+    AUTO_FREE char *story = memory_allocate(n + sizeof empty_line, "a story");
+    n -= n > 0 && text[n - 1] == '\n';
+    memcpy(story, text, n);
+    memcpy(story + n, empty_line, sizeof empty_line);
+    bool whole = follows_rule(grammar, 0, story, n + sizeof empty_line - 1);
+    count->stories += whole;
+    count->whole += whole;
+}
+
 // Complete stories: an empty line ends one; further empty lines end nothing.
 static void count_stories(const Grammar *grammar, const char *text, size_t n, StoryCount *count)
 {
@@ -192,6 +206,7 @@ static void count_stories(const Grammar *grammar, const char *text, size_t n, St
             start = end + 1;
         }
     }
+    count_last(grammar, text + start, n - start, count);
 }
 
 StoryCount stories_check(const Stories *stories, const char *text, size_t n, StoryFault *on_fault, void *context)

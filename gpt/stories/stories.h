@@ -19,7 +19,7 @@ char *stories_tell(const Stories *stories, Random *random); // one story, with i
 typedef struct StoryCount {
     int sentences;   // complete ones; a truncated last one does not count
     int well_formed; // of these, sentences of the grammar, with the right he or she, a or an
-    int stories;     // complete ones
+    int stories;     // complete ones; a whole one may lack the empty line at the end of the text
     int whole;       // of these, stories of the grammar: one plot, with the same names throughout
 } StoryCount;
 

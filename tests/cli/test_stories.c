@@ -38,6 +38,13 @@ static cJSON *shell_json(const char *command)
 // Each is the same text to --check.
 static const char *const same_texts[] = {
     "gptape stories | sed 's/$/\\r/'",
+    "gptape stories | tr '\\n' '\\r'",
+    "gptape stories | tr '\\n' '\\f'",
+    "gptape stories | sed 's/$/\\xc2\\x85/' | tr -d '\\n'",
+    "gptape stories | sed 's/$/\\xe2\\x80\\xa9/' | tr -d '\\n'",
+    "gptape stories | sed 's/$/ \\t /'",
+    "gptape stories | head -c -1",
+    "gptape stories | head -c -2",
     "(printf '\\357\\273\\277'; gptape stories)",
     // as generate --samples prints it
     "gptape stories | awk 'BEGIN { RS = \"\"; n = 0 } { n++; if (n > 1) print \"\"; print \"--- sample \" n \" of 3 ---\"; print }'",
