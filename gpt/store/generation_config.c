@@ -15,8 +15,8 @@ static const struct {
     double neutral;
 } SETTINGS[] = {
     // clang-format off
-    {"do_sample", 1}, {"temperature", 1}, {"top_k", 0}, {"top_p", 1}, {"min_p", 0}, {"typical_p", 1}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0},
-    {"repetition_penalty", 1}, {"encoder_repetition_penalty", 1}, {"no_repeat_ngram_size", 0}, {"encoder_no_repeat_ngram_size", 0},
+    {"do_sample", 1}, {"temperature", 1}, {"top_k", 0}, {"top_p", 1}, {"min_p", 0}, {"top_h", -1}, {"typical_p", 1}, {"epsilon_cutoff", 0},
+    {"eta_cutoff", 0}, {"repetition_penalty", 1}, {"encoder_repetition_penalty", 1}, {"no_repeat_ngram_size", 0}, {"encoder_no_repeat_ngram_size", 0},
     {"num_beams", 1}, {"num_beam_groups", 1}, {"diversity_penalty", 0}, {"length_penalty", 1}, {"early_stopping", 0}, {"penalty_alpha", 0},
     {"guidance_scale", 1}, {"min_length", 0}, {"min_new_tokens", 0}, {"max_length", -1}, {"max_new_tokens", -1}, {"max_time", -1},
     {"stop_strings", -1}, {"bad_words_ids", -1}, {"force_words_ids", -1}, {"constraints", -1}, {"suppress_tokens", -1},
