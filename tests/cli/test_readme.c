@@ -101,19 +101,18 @@ static void keep_output(const Run *run)
 }
 
 // Training takes minutes: a few steps of four rows and two layers do here, two batches of each evaluation, and a small model for the many samples
-// of stories. The last of an option counts. Where there is no MPI, one rank does what several would do.
+// of stories. The last of an option counts. Where there is no MPI, one rank does what two would do.
 static Run run_line(const char *line)
 {
     char command[512];
-    if (strstr(line, "mpirun") == line && !have_mpi(line)) {
-        line = strstr(line, "build/gptape");
-    }
+    bool alone = strstr(line, "mpirun") == line && !have_mpi("mpirun in a page");
+    line = alone ? strstr(line, "build/gptape") : line;
     bool trains = strstr(line, "build/gptape train") != NULL && strstr(line, "--resume") == NULL;
     bool of_text = trains && strstr(line, "--ids") == NULL && strstr(line, "--task") == NULL;
     bool of_stories = of_text && strstr(line, "--data") == NULL;
     bool untrained = of_text && strstr(line, "--model") == NULL;
-    snprintf(command, sizeof command, "%s%s%s%s%s", line, trains ? " --steps 12" : "", of_text ? " --batch 4 --eval-batches 2" : "",
-             untrained ? " --n-layer 2" : "", of_stories ? " --context-length 16 --n-embd 32" : "");
+    snprintf(command, sizeof command, "%s%s%s%s%s%s", line, trains ? " --steps 12" : "", alone && trains ? " --accumulate 2 --reduce exact" : "",
+             of_text ? " --batch 4 --eval-batches 2" : "", untrained ? " --n-layer 2" : "", of_stories ? " --context-length 16 --n-embd 32" : "");
     return run_shell(command);
 }
 
