@@ -166,7 +166,8 @@ __attribute__((noinline)) static void node_backward(TapeNode *node)
 static _Noreturn void fail_changed(const TapeNode *node, const char *role, int i, Tensor *x)
 {
     Where where = tensor_owner(x)->change->where;
-    const char *name = TENSOR_NAME(x);
+    const char *own = TENSOR_NAME(x);
+    const char *name = own[0] != '\0' ? own : TENSOR_NAME(tensor_owner(x)); // a view has none
     fail_mistake(node->where, "%s%s, backward of node %d: %s %d%s%s %s was changed at %s:%d, %s(), after the operation had read it",
                  op_prefix(node->op), node->op->name, node->index, role, i, name[0] == '\0' ? "" : " ", name, SHAPE_STRING(x->shape), where.file,
                  where.line, where.function);
