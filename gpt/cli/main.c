@@ -178,8 +178,8 @@ static void grow_stack(void)
 
 int main(int argc, char **argv)
 {
-    streams_begin();
     fail_set_handler(on_failure);
+    streams_begin();
     grow_stack();
     signal(SIGXFSZ, SIG_IGN); // a file that grows beyond the user's limit is then an error like a full disk
     json_begin();

@@ -1,6 +1,7 @@
 // test_cli.c: the program as a whole: help, version, wrong input, memory and disk.
 
 #include "tests/cli/run.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <check.h>
@@ -300,6 +301,8 @@ static const char *const printing[] = {
     "generate --quiet --ids",
     "generate --quiet --json",
     "gradcheck --quiet",
+    "rules", // more than the stream's buffer holds
+    "help --man",
 };
 
 START_TEST(a_full_disk_is_a_one_line_error)
@@ -307,7 +310,9 @@ START_TEST(a_full_disk_is_a_one_line_error)
     char arguments[128];
 
     snprintf(arguments, sizeof arguments, "%s > /dev/full", printing[_i]);
-    refuse(arguments, 1, "stdout: not everything could be written");
+    refuse(arguments, 1, "stdout: not everything could be written: No space left on device\n");
+    snprintf(arguments, sizeof arguments, "%s >&-", printing[_i]);
+    refuse(arguments, 1, "stdout: not everything could be written: it is closed, or open for reading only\n");
 }
 END_TEST
 
@@ -317,9 +322,12 @@ int main(void)
     TCase *help = case_create(suite, "help");
     tcase_add_loop_test(help, usage_lists_every_command, 0, sizeof usages / sizeof usages[0]);
     tcase_add_loop_test(help, help_of_a_command, 0, COMMAND_COUNT);
-    tcase_add_loop_test(help, examples_work, 0, HERE_COUNT);
     tcase_add_test(help, version);
     tcase_add_test(help, one_is_singular);
+
+    TCase *examples = case_create(suite, "examples");
+    tcase_add_checked_fixture(examples, folder_enter, folder_leave);
+    tcase_add_loop_test(examples, examples_work, 0, HERE_COUNT);
 
     TCase *wrong = case_create(suite, "wrong input");
     tcase_add_loop_test(wrong, invalid_input_is_a_one_line_error, 0, WRONG_COUNT);

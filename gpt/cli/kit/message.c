@@ -107,7 +107,7 @@ bool note_drawn(const Options *options, const char *path, bool done)
     return done;
 }
 
-// Why output to stdout was lost, known only from the write that failed: errno, or 0.
+// Why output to stdout was lost: errno of the first write that failed, or 0.
 static int lost_because;
 
 void note_stdout_lost(void)
@@ -118,19 +118,21 @@ void note_stdout_lost(void)
 void flush_stdout(void)
 {
     progress_end(); // also where stdout is a pipe, which may lead to the same terminal
-    errno = 0;
-    if (fflush(stdout) != 0) {
-        note_stdout_lost();
-    }
+    fflush(stdout);
 }
 
 bool close_stdout(const char *command)
 {
     flush_stdout();
     bool lost = ferror(stdout) != 0;
-    if (fclose(stdout) != 0 || lost) {
-        command_error(command, "stdout: not everything could be written: %s", lost_because != 0 ? strerror(lost_because) : "is the disk full?");
-        return false;
+    errno = 0;
+    if (fclose(stdout) != 0) {
+        note_stdout_lost();
+        lost = true;
     }
-    return true;
+    if (lost && !reported) { // one line is enough
+        command_error(command, "stdout: not everything could be written: %s",
+                      lost_because == EBADF ? "it is closed, or open for reading only" : strerror(lost_because));
+    }
+    return !lost;
 }

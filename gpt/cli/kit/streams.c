@@ -109,7 +109,11 @@ static ssize_t filter_write(void *unused, const char *bytes, size_t n)
     filter.n_waiting = keep;
     filter.line_begun = all > 0 && text[all - 1] != '\n';
     free(text);
-    return fflush(filter.terminal) == 0 ? (ssize_t)n : 0;
+    if (fflush(filter.terminal) == 0) {
+        return (ssize_t)n;
+    }
+    note_stdout_lost();
+    return 0;
 }
 
 static int filter_close(void *unused)
@@ -148,15 +152,32 @@ static ssize_t wrap_write(void *terminal, const char *bytes, size_t n)
 
 // ------------------------------------------------------------------------------------------------------------
 
-// A stream that writes whole lines by these functions.
-static FILE *lines_through(FILE *terminal, cookie_io_functions_t functions)
+// A stream that writes by these functions: whole lines, or whenever its buffer is full.
+static FILE *stream_through(FILE *terminal, int buffering, cookie_io_functions_t functions)
 {
     FILE *stream = fopencookie(terminal, "w", functions);
     if (stream == NULL) {
-        fail_memory(0, "a terminal");
+        fail_memory(0, "a stream");
     }
-    setvbuf(stream, NULL, _IOLBF, LONGEST_LINE);
+    setvbuf(stream, NULL, buffering, LONGEST_LINE);
     return stream;
+}
+
+// stdout that is not a terminal. The C library does not say why a write failed that it began by itself, when its buffer was full.
+static ssize_t noting_write(void *unused, const char *bytes, size_t n)
+{
+    (void)unused;
+    if (write_all(STDOUT_FILENO, bytes, n)) {
+        return (ssize_t)n;
+    }
+    note_stdout_lost();
+    return 0;
+}
+
+static int close_descriptor(void *unused)
+{
+    (void)unused;
+    return close(STDOUT_FILENO);
 }
 
 void streams_begin(void)
@@ -165,11 +186,13 @@ void streams_begin(void)
     setvbuf(stderr, NULL, _IOLBF, LONGEST_LINE);
     if (isatty(STDERR_FILENO)) {
         setvbuf(stderr, NULL, _IOFBF, 2 * LONGEST_LINE); // a line in several parts is one write, too
-        stderr = lines_through(stderr, (cookie_io_functions_t){.write = wrap_write});
+        stderr = stream_through(stderr, _IOLBF, (cookie_io_functions_t){.write = wrap_write});
     }
     if (isatty(STDOUT_FILENO)) {
         filter.terminal = stdout;
-        stdout = lines_through(stdout, (cookie_io_functions_t){.write = filter_write, .close = filter_close});
+        stdout = stream_through(stdout, _IOLBF, (cookie_io_functions_t){.write = filter_write, .close = filter_close});
+    } else {
+        stdout = stream_through(NULL, _IOFBF, (cookie_io_functions_t){.write = noting_write, .close = close_descriptor});
     }
 }
 
