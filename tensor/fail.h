@@ -88,7 +88,7 @@ size_t memory_requests(void);
 // An error in external input: files, options, sizes. Functions that read such input return false and fill in an Error; they never abort.
 typedef struct Error {
     char message[512]; // one line: what is wrong and what was expected
-    char field[32];    // the configuration field that is wrong, "n_embd"; "" if it is none
+    char field[32];    // the configuration field that is wrong, "n_embd", or the program that is not installed; "" if it is none
 } Error;
 
 // Each writes the message and returns false, so that a function can end with: return error_set(error, ...).

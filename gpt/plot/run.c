@@ -113,7 +113,9 @@ static bool not_started(const Filter *filter, int reason, Error *error)
 {
     const char *name = filter->arguments[0];
     if (reason == ENOENT || reason == ENOTDIR) {
-        return error_set(error, "%s is not installed; on Debian: apt install %s", name, filter->package);
+        error_set(error, "%s is not installed; on Debian: apt install %s", name, filter->package);
+        snprintf(error->field, sizeof error->field, "%s", name);
+        return false;
     }
     return error_set(error, "cannot start %s: %s", name, strerror(reason));
 }

@@ -277,6 +277,26 @@ START_TEST(without_gnuplot_there_is_no_picture)
 }
 END_TEST
 
+// Scripts see it, also with --quiet; what was learned is there.
+START_TEST(a_plot_that_cannot_be_written_fails_the_command)
+{
+    shell_succeeds("\"$GPTAPE_BIN\" train --config tiny --data text.txt --steps 1 --batch 2 --threads 1 --out run && rm run/loss.png && "
+                   "mkdir run/loss.png");
+    refuse("train --resume --out run --steps 2 --threads 1 --quiet", 1, "no plot: run/loss.png: can't be written: Is a directory");
+    shell_succeeds("tail -1 run/log.csv | grep -q '^2,'");
+}
+END_TEST
+
+// The steps before it are what explains it.
+START_TEST(a_run_that_diverges_has_a_picture)
+{
+    refuse(
+        "train --n-layer 1 --n-embd 8 --n-head 1 --data text.txt --steps 60 --batch 2 --length 8 --warmup 1 --lr 1000 --threads 1 --quiet --out run",
+        1, ": the loss is ");
+    shell_succeeds("[ -s run/loss.png ] && [ $(wc -l < run/log.csv) -gt 1 ]");
+}
+END_TEST
+
 // A run that could not even begin leaves nothing.
 START_TEST(a_disk_that_is_full_from_the_start_is_reported)
 {
@@ -302,6 +322,8 @@ int main(void)
     Suite *suite = suite_create("cli/train");
     TCase *tests = case_create(suite, "runs");
     tcase_add_checked_fixture(tests, enter, folder_leave);
+    tcase_add_test(tests, a_plot_that_cannot_be_written_fails_the_command);
+    tcase_add_test(tests, a_run_that_diverges_has_a_picture);
     tcase_add_test(tests, a_run_writes_the_expected_files);
     tcase_add_test(tests, a_text_is_shown_as_it_was_named);
     tcase_add_test(tests, a_lost_log_is_noted);

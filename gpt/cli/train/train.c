@@ -192,29 +192,33 @@ static bool look_before(const Options *options, Trainer *trainer, Error *error)
     return true;
 }
 
-// A plot that cannot be drawn does not make the run a failure.
-static void draw(const Options *options, const TrainPlan *plan)
+// Also the steps before the one that failed. Without gnuplot there are no plots; one that can't be drawn otherwise makes the command fail.
+static bool draw(const Options *options, const TrainPlan *plan, bool failed)
 {
     Error error;
-    if (plan->trainer->adamw.step == 0) {
-        return;
-    }
     if (train_draw(plan->trainer, plan->folder, &error)) {
         command_note(options, "drew %s/loss.png%s", plan->folder,
                      plan->trainer->setup.train.gradflow_every > 0 ? " and gradflow.png beside it" : "");
-    } else {
-        command_note(options, "no plot: %s", error.message);
+        return true;
     }
+    if (failed || strcmp(error.field, "gnuplot") == 0) {
+        command_note(options, "no plot: %s", error.message);
+        return true;
+    }
+    command_error(options->help->name, "no plot: %s", error.message);
+    return command_stop(STATUS_FAILED);
 }
 
 // On all ranks.
-static void draw_timeline(const Options *options, const TrainPlan *plan)
+static bool draw_timeline(const Options *options, const TrainPlan *plan)
 {
     Error error;
     const char *path = options_text(options, "timeline");
-    if (path != NULL && plan->trainer->times.end > 0 && !train_draw_timeline(plan->trainer, path, &error)) {
-        command_note(options, "no timeline: %s", error.message);
+    if (path == NULL || plan->trainer->times.end == 0 || train_draw_timeline(plan->trainer, path, &error)) {
+        return true;
     }
+    command_error(options->help->name, "no timeline: %s", error.message);
+    return command_stop(STATUS_FAILED);
 }
 
 static bool check_timeline(const Options *options)
@@ -242,11 +246,9 @@ static bool run(const Options *options, TrainPlan *plan)
     watch.progress = progress_begin(options, "steps");
     watch.progress.done_before = watch.first_step;
     done = done && train_run(trainer, plan->folder, &watcher, &error);
-    if (done) {
-        draw_timeline(options, plan);
-    }
-    if (done && ranks_rank() == 0) {
-        draw(options, plan);
+    bool drawn = !done || draw_timeline(options, plan);
+    if (ranks_rank() == 0 && trainer->adamw.step > (done ? 0 : watch.first_step)) {
+        drawn = draw(options, plan, !done) && drawn;
     }
     bool stopped = done && trainer->adamw.step < trainer->setup.train.steps;
     if (stopped) {
@@ -258,7 +260,7 @@ static bool run(const Options *options, TrainPlan *plan)
             || report_failure(options, &error);
     }
     tape_free(tape);
-    return done && !stopped;
+    return done && drawn && !stopped;
 }
 
 // Probes measure what --gradflow-every measures.
