@@ -125,8 +125,9 @@ END_TEST
 START_TEST(explicit_defaults_change_nothing)
 {
     make_command();
-    static const char *const defaults[] = {"--net mlp",         "--shortcut both",   "--steps 0",    "--init-gain 1.0", "--lr 1e-3",
-                                           "--head activation", "--activation gelu", "--init torch", "--norm none"};
+    static const char *const defaults[] = {"--net mlp",   "--shortcut both",   "--steps 0",         "--init-gain 1.0",
+                                           "--lr 1e-3",   "--head activation", "--activation gelu", "--init torch",
+                                           "--norm none", "--target 0",        "--input 1,0.0,-01", "--width 03"};
     assert_prints("gptape sweep --vary depth=2,3 --seeds 2 --runs runs.csv --quiet > first; wc -l < runs.csv", "9\n");
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
         char command[256];

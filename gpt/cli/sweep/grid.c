@@ -29,12 +29,38 @@ static void write_word(FILE *out, const char *word)
     fputc('\'', out);
 }
 
-static void write_option(FILE *out, const char *name, const char *value)
+// An option's numbers, each in one spelling, so that 04 and 4 are the same network.
+static void write_numbers(FILE *out, const char *list)
 {
-    fprintf(out, "%s--%s%s", ftell(out) > 0 ? " " : "", name, value == NULL ? "" : " ");
-    if (value != NULL) {
-        write_word(out, value);
+    for (size_t length; *list != '\0'; list += length) {
+        length = strspn(list, ",;");
+        fprintf(out, "%.*s", (int)length, list);
+        list += length;
+        length = strcspn(list, ",;");
+        AUTO_FREE char *item = text_format("%.*s", (int)length, list);
+        double number = number_read(item, &(char *){NULL}) + 0.0; // no -0
+        char text[40];
+        number_format(text, sizeof text, "%.15g", number);
+        if (!same_number(text, item)) {
+            number_format(text, sizeof text, "%.17g", number);
+        }
+        fputs(same_number(text, item) ? text : item, out);
     }
+}
+
+static void write_option(FILE *out, const Options *options, const char *name, const char *value)
+{
+    const Option *option = options_find(options, name);
+    fprintf(out, "%s--%s", ftell(out) > 0 ? " " : "", name);
+    if (option == NULL || option->argument == NULL) {
+        return;
+    }
+    bool numbers = strlen(option->argument) == 1 || strchr("-0123456789", option->argument[0]) != NULL; // N, 1,0,-1
+    Writer *writer = writer_begin();
+    write_numbers(writer->stream, numbers ? value : "");
+    AUTO_FREE char *text = writer_end(writer);
+    fputc(' ', out);
+    write_word(out, numbers ? text : value);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -149,13 +175,35 @@ static bool has_value(const Options *options, const char *name, const char *valu
     return given != NULL && strcmp(given, value) == 0;
 }
 
+// Is it the default input row, 1,0,-1,1,... for each value of the width, or the default target 0?
+static bool repeats_row(const Options *options, Grid *grid, const char *name)
+{
+    static const char *const wave[] = {"1", "0", "-1"};
+    char item[LIST_ITEM];
+    bool input = strcmp(name, "input") == 0;
+    bool other = grid_has(options, grid, "inputs") || grid_has(options, grid, "sizes") || grid_has(options, grid, "loss");
+    if (other || find_varied(grid, "width") != NULL || !(input || strcmp(name, "target") == 0)) {
+        return false;
+    }
+    const char *list = options_text(options, name);
+    int n = 0;
+    while (list_next(&list, ",", item)) {
+        if (!same_number(item, input ? wave[n % 3] : "0")) {
+            return false;
+        }
+        n++;
+    }
+    return n == (input ? atoi(options_text(options, "width")) : 1);
+}
+
 // Does an option only repeat its default? With --model it may have another.
 static bool repeats_default(const Options *options, Grid *grid, const char *name)
 {
     static const char *const of_mlp[][2] = {{"net", "mlp"}, {"activation", "gelu"}, {"init", "torch"}, {"norm", "none"}};
     bool both = strcmp(name, "shortcut") == 0 && has_value(options, name, "both"); // vary_arms sees to it
     bool mlp = find_varied(grid, "net") == NULL && (!options_given(options, "net") || has_value(options, "net", "mlp"));
-    bool repeats = !options_changed(options, name);
+    bool repeats = !options_changed(options, name) || (mlp && repeats_row(options, grid, name))
+                || (strcmp(name, "config") == 0 && has_value(options, "net", "gpt") && has_value(options, name, UNTRAINED_CONFIG));
     for (size_t i = 0; mlp && i < sizeof of_mlp / sizeof *of_mlp; i++) {
         repeats = repeats || (strcmp(name, of_mlp[i][0]) == 0 && has_value(options, name, of_mlp[i][1]));
     }
@@ -180,7 +228,7 @@ static bool read_settings(const Options *options, Grid *grid)
             continue;
         }
         for (int k = strcmp(name, "probe") == 0 ? 0 : n - 1; k < n; k++) {
-            write_option(writer->stream, name, option->argument == NULL ? NULL : option->values[k]);
+            write_option(writer->stream, options, name, option->values[k]);
         }
     }
     grid->settings = writer_end(writer);
@@ -233,7 +281,7 @@ bool grid_make_points(const Options *options, Grid *grid)
     for (int i = 0; i < grid->n_points; i++) {
         Writer *writer = writer_begin();
         for (int k = 0; k < grid->n_varied; k++) {
-            write_option(writer->stream, grid->varied[k].name, grid_value(grid, i, k));
+            write_option(writer->stream, options, grid->varied[k].name, grid_value(grid, i, k));
         }
         grid->points[i] = writer_end(writer);
         grid->lines[i] = text_format("%s%s%s", grid->settings, grid->settings[0] != '\0' && grid->n_varied > 0 ? " " : "", grid->points[i]);
