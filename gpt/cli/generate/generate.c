@@ -216,7 +216,7 @@ static bool make_model(Generation *generation)
         return false;
     }
     if (streamed && generation->attention != NULL) {
-        return option_error(options, "attention", "needs all blocks at once, but the model is streamed");
+        return options_stream_refused(options, "attention", "needs all blocks at once");
     }
     bool enough = memory_check(bytes_needed(generation, streamed), "generating with this model", &error);
     if (enough && generation->gpt == NULL) {

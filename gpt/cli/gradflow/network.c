@@ -166,11 +166,13 @@ static bool read_stream(const Options *options, ExperimentConfig *config)
         return false;
     }
     if (config->streamed && config->n_steps > 0) {
-        return option_error(options, "steps", "%d: training needs all weights in memory, but the model is streamed (expected 0)", config->n_steps);
+        AUTO_FREE char *why = text_format("%d: training needs all weights in memory", config->n_steps);
+        return options_stream_refused(options, "steps", why);
     }
     for (int i = 0; config->streamed && i < config->n_probes; i++) {
         if (!config->probes[i]->by_block) {
-            return option_error(options, "probe", "%s: needs all blocks at once, but the model is streamed", config->probes[i]->name);
+            AUTO_FREE char *why = text_format("%s: needs all blocks at once", config->probes[i]->name);
+            return options_stream_refused(options, "probe", why);
         }
     }
     return true;

@@ -195,6 +195,8 @@ GPT *options_saved_model(const Options *options, const char *allowed, double cop
 // --stream: are weights to be streamed, if holding them all takes this much memory? With auto, if that is not available; never in a command
 // without the option.
 bool options_stream(const Options *options, double bytes, bool *streamed);
+// Reports that a streamed model can't do what this option asks for. That is the user's mistake only if --stream on asked for streaming, too.
+bool options_stream_refused(const Options *options, const char *name, const char *why);
 extern const OptionRow stream_rows[];                                           // --stream
 bool options_saved_config(const Options *options, GPTConfig *config);           // the folder's config.json only
 Tokenizer *options_saved_tokenizer(const Options *options, Error *error);       // the folder's, or from --vocab; NULL and an error

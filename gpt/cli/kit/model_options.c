@@ -90,6 +90,13 @@ bool options_stream(const Options *options, double bytes, bool *streamed)
     return true;
 }
 
+bool options_stream_refused(const Options *options, const char *name, const char *why)
+{
+    bool asked = strcmp(options_text(options, "stream"), "on") == 0;
+    option_error(options, name, asked ? "%s, but the model is streamed" : "%s, but there is not enough memory for them", why);
+    return command_stop(asked ? STATUS_USAGE : STATUS_FAILED);
+}
+
 GPT *options_saved_model(const Options *options, const char *allowed, double copies)
 {
     Error error;
