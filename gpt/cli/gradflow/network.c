@@ -160,18 +160,19 @@ static bool read_tokens(const Options *options, GradflowPlan *plan)
 // Options that need all blocks at once are refused by name.
 static bool read_stream(const Options *options, ExperimentConfig *config)
 {
+    char why[80];
     double bytes = experiment_held_bytes(&config->gpt, config->B, config->T, config->n_steps > 0);
     config->streamed = config->saved != NULL && config->saved->stream != NULL;
     if (config->saved == NULL && !options_stream(options, bytes, &config->streamed)) {
         return false;
     }
     if (config->streamed && config->n_steps > 0) {
-        AUTO_FREE char *why = text_format("%d: training needs all weights in memory", config->n_steps);
+        snprintf(why, sizeof why, "%d: training needs all weights in memory", config->n_steps);
         return options_stream_refused(options, "steps", why);
     }
     for (int i = 0; config->streamed && i < config->n_probes; i++) {
         if (!config->probes[i]->by_block) {
-            AUTO_FREE char *why = text_format("%s: needs all blocks at once", config->probes[i]->name);
+            snprintf(why, sizeof why, "%s: needs all blocks at once", config->probes[i]->name);
             return options_stream_refused(options, "probe", why);
         }
     }
