@@ -3,6 +3,7 @@
 import array
 import math
 import operator
+import re
 
 import gdb
 
@@ -11,6 +12,7 @@ from .read import Invalid, where_text
 from .tape import Node, current_tape, maker_text, tensor_or_invalid
 from .text import l2, l2_text, mean_abs, number, table_text
 
+COLUMNS = 80
 LEAST, MOST, PER_DECADE = -16, 4, 2        # the axis of the bars, in decades: the same for every network
 
 
@@ -122,7 +124,15 @@ use contributed."""
         if addresses[i] in uses:
             steps = (uses[addresses[i]].seen + [now])[addresses[:i].count(addresses[i]):][:2]
         rows.append((f"  to input {i}", *input_text(value, steps)))
-    say(f"{node.title()}\n{table_text(rows)}")
+    title = node.title()
+    say(title if len(title) <= COLUMNS else title.replace("  [", "\n  [", 1))
+    say("\n".join(map(fitted, table_text(rows).split("\n"))))
+
+
+def fitted(line):
+    """The line, with as many of its [values, ...] as fit."""
+    shorter = re.sub(r", [^][(), ]+(, \.\.\.)?\]", ", ...]", line)
+    return line if len(line) <= COLUMNS or shorter == line else fitted(shorter)
 
 
 def run_to(gate):

@@ -9,6 +9,7 @@ from .read import Invalid, struct_name
 from .tape import Node, Tape, Tensor, current_tape, maker_text
 from .text import l2, l2_text, matrix_text, mean_abs, number, select, shape_text, table_text
 
+NUMBER = re.compile("-?[0-9]+")     # isdigit() knows other digits, which int() refuses
 COMMANDS = {}                      # name: the first line of its help, for the command gptape
 
 
@@ -97,8 +98,8 @@ made tensor T. |dL/dy| is the L2 norm of the gradient of the node's output, if
 it has one now."""
     if not argument:
         say(tape_text(current_tape()))
-    elif argument.isdigit():
-        say(node_text(existing_node(current_tape(), int(argument))))
+    elif NUMBER.fullmatch(argument):
+        say(node_text(existing_node(current_tape(), int(argument), "tape")))
     else:
         value = gdb.parse_and_eval(argument)
         kind = struct_name(value.type)
@@ -110,10 +111,10 @@ it has one now."""
         say(tape_text(Tape(value)) if kind == "Tape" else node_text(node or Node(value)))
 
 
-def existing_node(tape, index):
-    if index >= tape.n_nodes:
+def existing_node(tape, index, name):
+    if not 0 <= index < tape.n_nodes:
         expected = f"expected 0 to {tape.n_nodes - 1}" if tape.n_nodes > 0 else "the tape is empty"
-        raise gdb.GdbError(f"there is no node {index} ({expected})")
+        raise gdb.GdbError(f"{name}: no node {index} ({expected})")
     return tape.node(index)
 
 

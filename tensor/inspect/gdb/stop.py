@@ -5,7 +5,7 @@ import re
 
 import gdb
 
-from .look import command, existing_node, frame_variable, is_running, say
+from .look import NUMBER, command, existing_node, frame_variable, is_running, say
 from .read import Invalid, text_at, where_text
 from .tape import Node, current_tape
 
@@ -15,9 +15,9 @@ def op_names():
     return sorted(re.findall(r"\bop_(\w+);", gdb.execute("info variables -q -n -t Op ^op_", to_string=True)))
 
 
-def unknown(kind, name, known):
+def unknown(command_name, kind, name, known):
     close = difflib.get_close_matches(name, known, 1)
-    return gdb.GdbError(f"unknown {kind} '{name}' ({f'did you mean {close[0]}?' if close else 'expected ' + ', '.join(known)})")
+    return gdb.GdbError(f"{command_name}: unknown {kind} '{name}' ({f'did you mean {close[0]}?' if close else 'expected ' + ', '.join(known)})")
 
 
 def in_module(scope, module):
@@ -53,7 +53,7 @@ it."""
     name = words[0].removeprefix("tensor_")
     known = op_names()
     if known and name not in known or not name.isidentifier():
-        raise unknown("operation", name, known)
+        raise unknown("break-op", "operation", name, known)
     if not known:
         say("gptape's library is not loaded yet: the breakpoint takes effect once it is.")
     own = bool(known) and gdb.lookup_global_symbol(f"tensor_{name}") is None
@@ -74,7 +74,7 @@ class BackwardBreakpoint(gdb.Breakpoint):
                 self.is_known = True
                 check_wanted(self.wanted, current_tape())
         except (Invalid, gdb.error, gdb.GdbError) as error:
-            say(f"break-backward {self.wanted}, in the first backward pass: {error}")
+            say(str(error))
         try:
             return self.wanted in names_of(Node(frame_variable("node")))
         except (Invalid, gdb.error, gdb.GdbError):
@@ -82,12 +82,12 @@ class BackwardBreakpoint(gdb.Breakpoint):
 
 
 def check_wanted(wanted, tape):
-    if wanted.isdigit():
-        existing_node(tape, int(wanted))
+    if NUMBER.fullmatch(wanted):
+        existing_node(tape, int(wanted), "break-backward")
         return
     names = {name for node in tape.nodes() for name in names_of(node) if name and not name.isdigit()}
     if wanted not in names | set(op_names()):
-        raise unknown("node", wanted, sorted(names))
+        raise unknown("break-backward", "node", wanted, sorted(names))
 
 
 def names_of(node):
