@@ -51,7 +51,7 @@ char *path_real(const char *path)
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     AUTO_FREE char *real = path_real(folder);
-    return name[0] == '\0' ? memory_copy_text(real) : path_in(real, name); // a slash at the end
+    return name[0] == '\0' ? memory_copy_text(real) : path_in(strcmp(real, "/") == 0 ? "" : real, name);
 }
 
 bool path_same(const char *a, const char *b)

@@ -135,10 +135,14 @@ static bool keep_rights(const SaveFile *save, int descriptor, const struct stat 
     ssize_t length = fgetxattr(writable, name, list, sizeof list);
     close(writable);
     bool same = own.st_uid == old->st_uid && own.st_gid == old->st_gid;
+    mode_t mode = old->st_mode & 07777;
     if (!same && fchown(descriptor, old->st_uid, old->st_gid) != 0) {
-        return error_set(error, "%s: belongs to another user or group, and a new file can't (expected a file of yours)", save->path);
+        if (own.st_uid != old->st_uid || length > 0) {
+            return error_set(error, "%s: belongs to another user or group, and a new file can't (expected a file of yours)", save->path);
+        }
+        mode &= 0707; // the new file's group gets none of the old one's rights
     }
-    (void)!fchmod(descriptor, old->st_mode & 07777); // a file system without modes has none to keep
+    (void)!fchmod(descriptor, mode); // a file system without modes has none to keep
     bool kept = length > 0 ? fsetxattr(descriptor, name, list, (size_t)length, 0) == 0
                            : fremovexattr(descriptor, name) == 0 || errno == ENODATA || errno == ENOTSUP;
     return kept || error_set(error, "%s: its access list can't be kept: %s", save->path, strerror(errno));

@@ -1,6 +1,8 @@
 // test_files.c: saving and opening files: what a new file keeps of the one that it replaces, what killed programs leave, and which paths are one
 // file.
 
+#define _GNU_SOURCE // setgroups
+
 #include "gpt/base/base.h"
 #include "tests/support/folder.h"
 #include "tests/support/suite.h"
@@ -8,6 +10,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -91,6 +94,14 @@ START_TEST(a_file_that_the_user_may_not_write_is_not_replaced)
     assert_not_saved("own", "own: can't be written: Permission denied");
     if (root) {
         assert_not_saved("others", "others: belongs to another user or group");
+        ck_assert_int_eq(seteuid(0), 0);
+        ck_assert_int_eq(setegid(NOBODY), 0); // so that new files have another group than the old one
+        ck_assert_int_eq(chown("own", NOBODY, 0), 0);
+        ck_assert_int_eq(chmod("own", 0660), 0);
+        ck_assert_int_eq(setgroups(0, NULL), 0);
+        ck_assert_int_eq(seteuid(NOBODY), 0);
+        save_text("own", "new");
+        ck_assert_int_eq(mode_of("own"), 0600); // not the rights of the old one's group
         ck_assert_int_eq(seteuid(0), 0);
     }
 }
@@ -256,6 +267,7 @@ START_TEST(paths_of_one_file)
     ck_assert(!path_same("a", "none"));
     ck_assert(path_same("none", "./none"));
     ck_assert(path_same("none", "none/"));
+    ck_assert(path_same("/none", "/./none"));
     ck_assert(path_same("none/none", "./none//none"));
     ck_assert_int_eq(symlink("../none", "folder/nowhere"), 0);
     ck_assert(path_same("folder/nowhere", "none"));
