@@ -26,6 +26,8 @@ def unclosed(text, tokens):
         elif token.text in CLOSING:
             if top is None:
                 return f"this '{token.text}' closes nothing: missing '{CLOSING[token.text]}' before it", token.start
+            if top.text != CLOSING[token.text] and top.text != "{" and "\n" in text[top.start:token.start]:
+                break                                   # as in  if (x {  whose } is lines below
             if top.text != CLOSING[token.text]:
                 return f"missing '{OPENING[top.text]}' before '{token.text}'", token.start
             opened.pop()

@@ -53,6 +53,7 @@ class ErrorTest(KernelCase):
                 ("enum Color { RED, GREEN }\nint b;", "line 1, column 26", "missing ';' after the enum"),
                 ("typedef struct { int a; } Q\nQ q;", "line 1, column 26", "missing ';' after the struct"),
                 ('printf("a"', "line 1, column 7", "missing ')': this '(' is not closed"),
+                ('void f(void) {\n    if (1 {\n        puts("a");\n    }\n}', "line 2, column 8", "missing ')': this '(' is not closed"),
                 ('printf("a";\nint c = 3;', "line 1, column 11", "missing ')'"),
                 ('int c = 3;\nprintf("%d", (c + 1;', "line 2, column 20", "missing ')'"),
                 ("int a[3 = {1, 2, 3};", "line 1, column 20", "missing ']'"),
