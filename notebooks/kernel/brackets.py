@@ -1,6 +1,6 @@
-"""Brackets, quotes and comments that are not closed: the compiler reports them far from where they are missing."""
+"""Brackets, quotes, comments and types that are not ended: the compiler reports them far from where the end is missing."""
 
-from pieces import CLOSING, OPENING, directive_end, is_opening, text_at
+from pieces import CLOSING, FUNCTION, OPENING, TAGGED, directive_end, is_opening, text_at
 
 
 def unclosed(text, tokens):
@@ -53,3 +53,10 @@ def first_outdented(text, tokens):
             if indentation(token.start) < indentation(place):
                 return place
     return None
+
+
+def unended_type(pieces):
+    """(message, place) if the cell ends with  struct P { ... }  and the semicolon after it is missing."""
+    last = pieces[-1].tokens if pieces and pieces[-1].kind != FUNCTION else []
+    ended = not last or last[0].text not in TAGGED or last[-1].text != "}"
+    return None if ended else (f"missing ';' after the {last[0].text}", last[-1].end)

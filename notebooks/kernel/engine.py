@@ -75,8 +75,8 @@ class Engine:
         self.unfinished = b""
         Path(self.folder, "headers.h").write_text(INCLUDES)
         kernel = Path(__file__).parent
-        for line in (f"%lib {self.library}", '#include "headers.h"', f'#include "{kernel}/runtime.c"', f'#include "{kernel}/show.c"',
-                     "cell_start();"):
+        files = (f'#include "{kernel / name}"' for name in ("runtime.c", "show.c", "plots.c"))
+        for line in (f"%lib {self.library}", '#include "headers.h"', *files, "cell_start();"):
             self.send(line)
         self.wait_until_ready()
 

@@ -28,6 +28,7 @@ CONTROL = {"if", "else", "for", "while", "do", "switch", "return", "goto", "brea
 KEYWORDS = STORAGE | QUALIFIERS | TYPE_WORDS | TYPE_OF | TAGGED | CONTROL | {"typedef", "sizeof"}
 OPENING = {"(": ")", "[": "]", "{": "}"}
 CLOSING = {closing: opening for opening, closing in OPENING.items()}
+DEFINE = re.compile(r"#\s*(?:define|undef)\s+(\w+)")
 
 TOKEN = re.compile(r"""
     (?P<space>     [\s\ufeff\u200b]+ | \\\n                         )
@@ -302,3 +303,13 @@ def enumerators(tokens, i):
     if text_at(tokens, opening) != "{":
         return []
     return [part[0].text for part in split_at_commas(tokens[opening + 1:closing(tokens, opening)]) if part]
+
+
+def without_storage(tokens):
+    return [token for token in tokens if token.text not in STORAGE]
+
+
+def defined_macro(piece):
+    """The name that a piece consisting of one #define or #undef is about, or None."""
+    match = DEFINE.match(piece.tokens[0].text) if piece.kind == DIRECTIVE and len(piece.tokens) == 1 else None
+    return match and match.group(1)

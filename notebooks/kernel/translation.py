@@ -17,31 +17,18 @@ libclang reads a cell first, after a summary of the cells before it: its message
 compiles, because an error leaves it with half of a cell.
 """
 
-import re
-
 from clang.cindex import TypeKind
 
-from brackets import unclosed
+from brackets import unclosed, unended_type
 from cells import Cell, Entity, Problem
 from compiler import SHOWN, is_constant, problems
 from names import as_in_cell, renamed
 from page import Page, Source
-from pieces import (CONSTANT, DIRECTIVE, EXPRESSION, FUNCTION, INCOMPLETE, PROTOTYPE, STATEMENT, STORAGE, TAGGED, TYPE, VARIABLES, defined_types,
-                    function_body, split, text_at, tokenize)
+from pieces import (CONSTANT, DEFINE, DIRECTIVE, EXPRESSION, FUNCTION, INCOMPLETE, PROTOTYPE, STATEMENT, TYPE, VARIABLES, defined_macro, defined_types,
+                    function_body, split, text_at, tokenize, without_storage)
 from values import showing
 
 PROBLEMS_SHOWN = 10
-DEFINE = re.compile(r"#\s*(?:define|undef)\s+(\w+)")
-
-
-def without_storage(tokens):
-    return [token for token in tokens if token.text not in STORAGE]
-
-
-def defined_macro(piece):
-    """The name that a piece consisting of one #define or #undef is about, or None."""
-    match = DEFINE.match(piece.tokens[0].text) if piece.kind == DIRECTIVE and len(piece.tokens) == 1 else None
-    return match and match.group(1)
 
 
 class Translation:
@@ -152,19 +139,13 @@ class Translation:
             self.plus = "+"                             # its value has a type
             found, self.not_constant = self.read(typed=True)
             wrong = [problem for problem in found if problem.severity == "error"]
-        missing = unclosed(self.source.text, self.tokens) or self.unended_type() or self.unended_line(wrong[0]) if wrong else self.unknown_contents()
+        missing = unclosed(self.source.text, self.tokens) or unended_type(self.pieces) or self.unended_line(wrong[0]) if wrong else self.unknown_contents()
         if missing is not None:
             found = [Problem("error", missing[0], *self.source.position(missing[1]))]
         elif wrong and any(piece.kind == EXPRESSION for piece in self.pieces):
             again, _ = self.read(typed=False)
             found = [problem for problem in again if problem.severity == "error"] or found
         self.cell.problems = found[:PROBLEMS_SHOWN]
-
-    def unended_type(self):
-        """(message, place) if the cell ends with  struct P { ... }  and the semicolon after it is missing."""
-        last = self.pieces[-1].tokens if self.pieces and self.pieces[-1].kind != FUNCTION else []
-        ended = not last or last[0].text not in TAGGED or last[-1].text != "}"
-        return None if ended else (f"missing ';' after the {last[0].text}", last[-1].end)
 
     def unended_line(self, wrong):
         """(message, place) if a semicolon at the end of the line before an error, or of the error's own line, mends it: C continues a
