@@ -138,7 +138,7 @@ static bool keep_rights(const SaveFile *save, int descriptor, const struct stat 
     mode_t mode = old->st_mode & 07777;
     if (!same && fchown(descriptor, old->st_uid, old->st_gid) != 0) {
         if (own.st_uid != old->st_uid || length > 0) {
-            return error_set(error, "%s: belongs to another user or group, and a new file can't (expected a file of yours)", save->path);
+            return error_set(error, "%s: belongs to another user or group, which a new file can't keep (expected a file of yours)", save->path);
         }
         mode &= 0707; // the new file's group gets none of the old one's rights
     }
