@@ -50,12 +50,12 @@ static void write_numbers(FILE *out, const char *list)
 
 static void write_option(FILE *out, const Options *options, const char *name, const char *value)
 {
-    const Option *option = options_find(options, name);
+    const Option *option = options_find(options, name); // claims has not those of gradflow
     fprintf(out, "%s--%s", ftell(out) > 0 ? " " : "", name);
-    if (option == NULL || option->argument == NULL) {
+    if (option != NULL && option->argument == NULL) {
         return;
     }
-    bool numbers = strlen(option->argument) == 1 || strchr("-0123456789", option->argument[0]) != NULL; // N, 1,0,-1
+    bool numbers = option != NULL && (strlen(option->argument) == 1 || strchr("-0123456789", option->argument[0]) != NULL); // N, 1,0,-1
     Writer *writer = writer_begin();
     write_numbers(writer->stream, numbers ? value : "");
     AUTO_FREE char *text = writer_end(writer);
