@@ -34,7 +34,7 @@ bool plot_sizes(const PlotSize *sizes, int n, const char *path, Error *error);
 // caller frees the text.
 char *plot_finding(const Experiment *experiment, const Sweep *sweep);
 char *plot_training_finding(const Experiment *experiment);
-char *plot_powers(char *text); // the same text with superscripts: "1.1·10⁻¹¹". Frees text; the caller frees the result
+char *plot_powers(char *text); // the same text with superscripts: "1.1·10⁻¹¹"; NULL: "". Frees text; the caller frees the result
 // The network, its settings and its seeds, as in the caption.
 void plot_write_network(FILE *out, const ExperimentConfig *config);
 // The number of an arm's color in all plots: 0 without shortcuts, 1 with them or with the rules pre and plain. -1: it may have any.

@@ -28,7 +28,7 @@ char *plot_powers(char *text)
     static const char *const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
     Writer *writer = writer_begin();
     bool fraction = false; // behind a point and its digits?
-    for (const char *c = text; *c != '\0'; c++) {
+    for (const char *c = text == NULL ? "" : text; *c != '\0'; c++) {
         int exponent;
         int length = 0;
         if (fraction && sscanf(c, "e%d%n", &exponent, &length) == 1) {
