@@ -38,8 +38,9 @@ char *path_real(const char *path)
     REQUIRE(path);
     char target[PATH_MAX];
     char *place = realpath(path, NULL);
+    bool missing = place == NULL && errno == ENOENT; // before another call changes errno
     AUTO_FREE char *folder = path_folder(path);
-    if (place != NULL || errno != ENOENT || strcmp(folder, path) == 0) {
+    if (!missing || strcmp(folder, path) == 0) {
         return place != NULL ? place : memory_copy_text(path);
     }
     ssize_t n = readlink(path, target, sizeof target - 1);
