@@ -32,7 +32,7 @@ char *path_folder(const char *path)
     return slash == NULL ? memory_copy_text(".") : text_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
-// Of a file that does not exist: the place that its link leads to, or its folder's place and its name.
+// For a file that does not exist: where its link leads, or its name in the real path of its folder.
 char *path_real(const char *path)
 {
     REQUIRE(path);

@@ -180,7 +180,7 @@ static void count_sentences(const Grammar *grammar, const char *text, size_t n, 
     }
 }
 
-// What follows the last empty line is cut off, or a story whose empty line is missing at the end of the text.
+// The text after the last empty line is an incomplete story, or a complete one without the empty line at its end.
 static void count_last(const Grammar *grammar, const char *text, size_t n, StoryCount *count)
 {
     static const char empty_line[] = "\n\n";

@@ -30,7 +30,7 @@ static bool encode_pieces(Encoding *encoding, TextPart part, size_t *n_encoded)
         || pre_tokenizer_split(encoding->tokenizer->split, part.text, part.n, part.ends, encode_piece, encoding, n_encoded, encoding->error);
 }
 
-// None where a token that takes the white space after it has taken all of this one.
+// Adds nothing if the token before, with rstrip, has already taken all of this one.
 static void add_id(Encoding *encoding, AddedMatch match)
 {
     if (encoding->work != NULL && match.start < match.end) {
@@ -78,7 +78,7 @@ static bool encode_gpt2(const Tokenizer *tokenizer, TextPart part, int *ids, siz
     return done;
 }
 
-// Of those that begin in the part's first n bytes.
+// Counts the special tokens that begin in the part's first n bytes.
 static size_t count_special(const Tokenizer *tokenizer, TextPart part, size_t n)
 {
     Encoding encoding = {.tokenizer = tokenizer, .limit = part.offset + n};

@@ -108,7 +108,7 @@ typedef struct AddedToken {
     bool special;        // found only while special tokens are on
     bool lstrip, rstrip; // takes the white space before it, after it
     bool normalized;     // found only in the text between those that are not
-    bool described;      // does a file say all this, not only its id?
+    bool described;      // does a file describe it, and not only give its id?
 } AddedToken;
 
 enum { ADDED_LEVELS = 2 }; // those that are not normalized, and those that are

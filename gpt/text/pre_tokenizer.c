@@ -197,7 +197,7 @@ bool added_token_is_found(const AddedTokens *added, const AddedToken *token)
     return added->special || !token->special;
 }
 
-// Unicode's White_Space.
+// Unicode's White_Space, the characters of UNICODE_SPACE.
 static bool is_space(int code)
 {
     return (code >= 0x09 && code <= 0x0d) || code == 0x20 || code == 0x85 || code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a)

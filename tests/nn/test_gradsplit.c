@@ -59,7 +59,7 @@ START_TEST(a_split_that_can_be_worked_out_by_hand)
 
     ck_assert_int_eq(flow.n_shortcuts, 1);
     ck_assert_int_eq(flow.n_rows, 2);
-    ck_assert_int_eq(flow.rows[0].layer, -1); // the 1 of its name is no layer
+    ck_assert_int_eq(flow.rows[0].layer, -1); // the 1 in its name is not a layer
     assert_parts(&flow, 1, 3);
     for (int i = 0; i < 4; i++) {
         ck_assert_double_eq((double)x->grad[i], 4);

@@ -163,7 +163,7 @@ static FILE *stream_through(FILE *terminal, int buffering, cookie_io_functions_t
     return stream;
 }
 
-// stdout that is not a terminal. The C library does not say why a write failed that it began by itself, when its buffer was full.
+// stdout that is not a terminal. When the C library writes a full buffer by itself and fails, it does not say why.
 static ssize_t noting_write(void *unused, const char *bytes, size_t n)
 {
     (void)unused;

@@ -50,7 +50,7 @@ static void write_numbers(FILE *out, const char *list)
 
 static void write_option(FILE *out, const Options *options, const char *name, const char *value)
 {
-    const Option *option = options_find(options, name); // claims has not those of gradflow
+    const Option *option = options_find(options, name); // NULL: claims does not list gradflow's
     fprintf(out, "%s--%s", ftell(out) > 0 ? " " : "", name);
     if (option != NULL && option->argument == NULL) {
         return;

@@ -192,7 +192,7 @@ static bool look_before(const Options *options, Trainer *trainer, Error *error)
     return true;
 }
 
-// Also the steps before the one that failed. Without gnuplot there are no plots; one that can't be drawn otherwise makes the command fail.
+// Also draws a run that failed after some steps. A plot that can't be drawn makes the command fail, unless only gnuplot is missing.
 static bool draw(const Options *options, const TrainPlan *plan, bool failed)
 {
     Error error;
